@@ -225,13 +225,7 @@ def _layouts(add: Adder) -> None:
     layouts.add_argument(
         "--pipeline", default="", metavar="ID", help="only the parameters of this pipeline"
     )
-    layouts.add_argument(
-        "--offer",
-        action="append",
-        default=[],
-        metavar="NAME=TEXT",
-        help="add a button that sends this text",
-    )
+    _add_several(layouts, "--offer", "NAME=TEXT", "add a button that sends this text")
     layouts.add_argument(
         "--reply-port", type=_port, default=9000, help="port the controller listens on"
     )
@@ -251,15 +245,8 @@ def _models(add: Adder, whats: Collection[str]) -> None:
     )
     models.add_argument("--yes", action="store_true", help="download without asking")
     models.add_argument("--json", action="store_true", help=f"for list: {JSON}")
-    models.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="load parameter, such as vae=tae",
-    )
-    for name in ("folder", "models", "more_models"):
-        _add_setting(models.add_argument, name, Settings.model_fields[name])
+    _add_several(models, "--set", "NAME=VALUE", "load parameter, such as vae=tae")
+    _add_settings(models, "folder", "models", "more_models")
     models.set_defaults(command="models")
 
 
@@ -273,30 +260,24 @@ def _prepare(add: Adder) -> None:
             "prepare --pipeline longlive --set vae=tae --set input_mode=text --yes",
         ),
     )
-    for name in ("pipeline", "size"):
-        _add_setting(prepare.add_argument, name, Settings.model_fields[name])
+    _add_settings(prepare, "pipeline", "size")
     prepare.add_argument(
         "--references", type=_count, default=0, metavar="NUMBER",
         help="reference images that the show will use; loads VACE",
     )  # fmt: skip
-    prepare.add_argument(
-        "--lora", action="append", default=[], metavar="NAME", help="a LoRA; once for each"
-    )
-    prepare.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE",
-        help="value of a parameter, as for run",
-    )  # fmt: skip
+    _add_several(prepare, "--lora", "NAME", "a LoRA; once for each")
+    _add_several(prepare, "--set", "NAME=VALUE", "value of a parameter, as for run")
     prepare.add_argument("--yes", action="store_true", help="download without asking")
     prepare.add_argument("--json", action="store_true", help=f"{JSON}; needs --yes to download")
-    for name in ("models", "more_models", "cache", "device", "gpu", "load_s", "folder"):
-        _add_setting(prepare.add_argument, name, Settings.model_fields[name])
+    _add_settings(prepare, "models", "more_models", "cache", "device", "gpu", "load_s", "folder")
     prepare.set_defaults(command="prepare")
 
 
 def _doctor(add: Adder) -> None:
     doctor = add("doctor", help="check this machine, and print what a bug report needs")
-    for name in ("host", "port", "output_size", "gpu", "device", "folder", "models", "more_models"):
-        _add_setting(doctor.add_argument, name, Settings.model_fields[name])
+    _add_settings(
+        doctor, "host", "port", "output_size", "gpu", "device", "folder", "models", "more_models"
+    )
     doctor.add_argument(
         "--show", action="store_true", help="only what may spoil a show: updates, sleep, disk …"
     )
@@ -322,15 +303,8 @@ def _gpu_check(add: Adder) -> None:
     how("--compare", nargs=2, metavar="FILE", help="show two reports side by side")
     to("--write", metavar="FILE", help="the report (default: a new file here)")
     to("--resume", metavar="FILE", help="continue this report")
-    check.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="STEP",
-        help="only this step; may be repeated",
-    )
-    for name in ("device", "gpu"):
-        _add_setting(check.add_argument, name, Settings.model_fields[name])
+    _add_several(check, "--only", "STEP", "only this step; may be repeated")
+    _add_settings(check, "device", "gpu")
     check.set_defaults(command="gpu-check")
 
 
@@ -359,8 +333,7 @@ def _save(add: Adder) -> None:
         epilog=_examples("save my.show", "save my.show --name Left --port 8001", "run my.show"),
     )
     save.add_argument("file", metavar="FILE.show")
-    for name in ("port", "token", "folder", "name", "models", "more_models"):
-        _add_setting(save.add_argument, name, Settings.model_fields[name])
+    _add_settings(save, "port", "token", "folder", "name", "models", "more_models")
     save.set_defaults(command="save")
 
 
@@ -376,8 +349,7 @@ def _td(add: Adder) -> None:
 
 def _state(add: Adder) -> None:
     state = add("state", help="print the state of the bridge running on this machine")
-    for name in ("port", "token"):
-        _add_setting(state.add_argument, name, Settings.model_fields[name])
+    _add_settings(state, "port", "token")
     state.add_argument("--json", action="store_true", help=JSON)
     state.set_defaults(command="state")
 
@@ -468,6 +440,17 @@ class _Once(argparse.Action):
             more = record if self.dest == "sink" else ""
             parser.error(f"--{self.dest} appears twice; give it once{more}.")
         setattr(namespace, self.dest, values)
+
+
+def _add_several(parser: argparse.ArgumentParser, flag: str, metavar: str, help: str) -> None:
+    """Add a flag that may be given more than once."""
+    parser.add_argument(flag, action="append", default=[], metavar=metavar, help=help)
+
+
+def _add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Add the flags of these settings."""
+    for name in names:
+        _add_setting(parser.add_argument, name, Settings.model_fields[name])
 
 
 def _add_setting(add: Callable[..., object], name: str, field: FieldInfo) -> None:
