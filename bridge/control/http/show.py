@@ -124,6 +124,13 @@ class ParkedNames(BaseModel):
 def show(desk: BridgeApi) -> APIRouter:
     """The routes. Plain functions run off the server's loop: each may wait for a disk."""
     router = APIRouter()
+    for part in (_looks, _file, _parked):
+        router.include_router(part(desk))
+    return router
+
+
+def _looks(desk: BridgeApi) -> APIRouter:
+    router = APIRouter()
     looks, recalls = desk.show.looks, desk.show.recalls
 
     def row(look: Look) -> LookRow:
@@ -193,6 +200,12 @@ def show(desk: BridgeApi) -> APIRouter:
         """A look as one object, with its image inside; for `import` here or elsewhere."""
         return looks.exported(_number(number))
 
+    return router
+
+
+def _file(desk: BridgeApi) -> APIRouter:
+    router = APIRouter()
+
     @router.get("/show", response_class=Response, responses={**of_type(ZIP), **refused(409, 507)})
     def save_show() -> Response:
         """The whole show as a file. The header `x-missing` says what is missing here, with
@@ -216,6 +229,12 @@ def show(desk: BridgeApi) -> APIRouter:
             raise HTTPException(408, "The show file did not arrive in time.") from None
         loaded = await run_in_threadpool(desk.show.files.load, data)
         return LoadedShow(**asdict(loaded))
+
+    return router
+
+
+def _parked(desk: BridgeApi) -> APIRouter:
+    router = APIRouter()
 
     @router.get("/parked")
     def parked() -> ParkedNames:
