@@ -330,7 +330,7 @@ def _installed_at(packages: Sequence[str]) -> object:
     for path in paths:
         with suppress(OSError):
             stat = Path(path).stat()
-            stamps.append((path, stat.st_ino, stat.st_mtime_ns))
+            stamps.append((path, stat.st_ino, stat.st_size, stat.st_mtime_ns))
     return stamps
 
 

@@ -166,6 +166,25 @@ def test_a_package_that_cannot_be_imported_counts_as_missing(
         stop()
 
 
+def test_a_package_installed_again_within_the_same_tick_of_the_clock_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    package = tmp_path / f"{MODULE}.py"
+    row = replace(PLAIN, id="more", packages=(MODULE,))
+    weights = Weights(Catalog((row,)), Library(tmp_path), lambda row: row.load())
+    package.write_text("broken")
+    os.utime(package, ns=(1, 1))
+    weights.found_broken(row, {MODULE: "why"})
+    assert not weights.installed(row)
+    package.write_text("mended")
+    os.utime(package, ns=(1, 1))
+    assert not weights.installed(row), "what looks the same is the same"
+    package.write_text("longer now")
+    os.utime(package, ns=(1, 1))
+    assert weights.installed(row)
+
+
 def test_only_a_pipeline_with_demo_weights_advises_them(tmp_path: Path) -> None:
     file = Artifact("authors/model", "net.pt")
     own = replace(PLAIN, id="own", needs=lambda load: {"network": file})
