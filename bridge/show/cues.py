@@ -21,7 +21,7 @@ from bridge.state.actions import CUE, ActionError, Argument
 from bridge.state.status import Readiness, StandbyTold
 from bridge.state.store import ParameterError, UnusableError
 from bridge.system import whole_files
-from bridge.system.loops import explained, repeat
+from bridge.system.loops import Loop, explained
 from engine.parameters import Kind, Value
 from engine.system import held
 from engine.system.json_values import is_list, is_object
@@ -112,21 +112,16 @@ class Cues:
         self._aside = False  # the file cannot be read and is kept under another name
         self._lock = threading.Lock()
         self._folder = folder
-        self._work = threading.Event()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="cues", daemon=True)
+        self._loop = Loop("cues", self._step, self._failed, AGAIN)
 
     def start(self) -> None:
         """Read the list, and have what the next cue needs stand by from now on."""
         self.read()
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Let no further cue go."""
-        self._stopped.set()
-        self._work.set()
-        if self._thread.is_alive():
-            self._thread.join(1)
+        self._loop.stop()
 
     def read(self) -> None:
         """Read the file, if there is one; a bad one is named, and kept when another is saved."""
@@ -149,7 +144,7 @@ class Cues:
         self._aside, self.trouble = False, ""
         self.read()
         self._prepare_at = 0.0
-        self._work.set()
+        self._loop.wake()
 
     # The list.
 
@@ -221,7 +216,7 @@ class Cues:
             if self._going and self._going not in made:
                 self._going = None
         self._prepare_at = 0.0
-        self._work.set()
+        self._loop.wake()
 
     def _write(self, cues: tuple[Cue, ...]) -> None:
         if self._aside:
@@ -269,7 +264,7 @@ class Cues:
                 raise ActionError("No cue waits.")
             self._going = self._follow_at = None
         self._prepare_at = 0.0
-        self._work.set()
+        self._loop.wake()
 
     @property
     def standby(self) -> StandbyTold:
@@ -314,20 +309,16 @@ class Cues:
         self._due = self._when(perf_counter())
         self._going, self._follow_at = cue, None
         self.trouble = self.trouble if self._aside else ""
-        self._work.set()
+        self._loop.wake()
 
     # Its own thread.
-
-    def _run(self) -> None:
-        repeat(self._step, self._stopped, self._failed, AGAIN)
 
     def _failed(self, error: Exception) -> None:
         self._going = None
         self.trouble = explained(error)
 
     def _step(self) -> None:
-        self._work.wait(self._pause())
-        self._work.clear()
+        self._loop.wait(self._pause())
         now = perf_counter()
         with self._lock:
             if self._follow_at is not None and now >= self._follow_at:
@@ -336,7 +327,7 @@ class Cues:
         fails = going is not None and self._lack
         if target is not self._prepared or fails or now >= self._prepare_at:
             self._prepare(target)
-        if going and not self._stopped.is_set():
+        if going and not self._loop.stopped.is_set():
             self._try(going)
 
     def _pause(self) -> float:
@@ -388,7 +379,7 @@ class Cues:
             self._shown = cue.number
             if self._going is None and cue.follow is not None:
                 self._follow_at = perf_counter() + cue.follow
-        self._work.set()
+        self._loop.wake()
         try:
             self._write(self._all)
         except OSError as error:

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from bridge.state.change import By, Setter
 from bridge.state.store import ParameterStore
-from bridge.system.loops import explained, repeat
+from bridge.system.loops import Loop, explained
 
 log = logging.getLogger(__name__)
 
@@ -116,20 +116,15 @@ class Tempo:
         self._held: float | None = None  # the place at which the song was stopped
         self._waiting: tuple[float, str, Callable[[], object]] | None = None
         self._lock = threading.Lock()
-        self._work = threading.Event()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="tempo", daemon=True)
+        self._loop = Loop("tempo", self._step, self._failed, 0)
 
     def start(self) -> None:
         """Do from now on what waits for its beat."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Do nothing more."""
-        self._stopped.set()
-        self._work.set()
-        if self._thread.is_alive():
-            self._thread.join(1)
+        self._loop.stop()
 
     # What sets it.
 
@@ -250,10 +245,7 @@ class Tempo:
             return
         with self._lock:
             self._waiting = due, name, deed
-        self._work.set()
-
-    def _run(self) -> None:
-        repeat(self._step, self._stopped, self._failed, 0)
+        self._loop.wake()
 
     def _failed(self, error: Exception) -> None:
         self.trouble = explained(error, ValueError, LookupError)
@@ -261,11 +253,10 @@ class Tempo:
 
     def _step(self) -> None:
         waiting = self._waiting
-        self._work.wait(max(0.0, waiting[0] - perf_counter()) if waiting else None)
-        self._work.clear()
+        self._loop.wait(max(0.0, waiting[0] - perf_counter()) if waiting else None)
         with self._lock:
             due = self._waiting if self._waiting and self._waiting[0] <= perf_counter() else None
-            if due is None or self._stopped.is_set():
+            if due is None or self._loop.stopped.is_set():
                 return
             self._waiting = None
         due[2]()

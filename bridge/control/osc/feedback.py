@@ -20,7 +20,7 @@ from bridge.control.osc.routes import ROOT, addresses, former_words
 from bridge.state.change import Change
 from bridge.state.inputs import ROLES
 from bridge.state.status import STATUS, Status
-from bridge.system.loops import repeat
+from bridge.system.loops import Loop
 from engine.parameters import ParameterSpec, Value
 
 log = logging.getLogger(__name__)
@@ -72,23 +72,18 @@ class Feedback:
         self._former: dict[str, set[str]] = {}  # former addresses in use, by current address
         self._quiet: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
-        self._work = threading.Event()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="OSC feedback", daemon=True)
+        self._loop = Loop("OSC feedback", self._step, self._failed, LOOK)
 
     def start(self) -> None:
         """Start sending: everything first, then changes."""
         self._desk.store.listen(self._changed)
         for target in self._targets:
             self.tell_all(target)
-        self._thread.start()
+        self._loop.start()
 
     def close(self) -> None:
         """Stop sending."""
-        self._stopped.set()
-        self._work.set()
-        if self._thread.is_alive():
-            self._thread.join(2)
+        self._loop.stop(2)
 
     def received(self, spec: ParameterSpec, sender: Sender, as_sent: bool) -> None:
         """A sender set a value. A value accepted `as_sent` is not echoed while the sender keeps
@@ -171,7 +166,7 @@ class Feedback:
             told = {a: v for address, v in values.items() for a in self._all(address)}
             for target in heard:
                 self._pending.setdefault(target, {}).update(told)
-        self._work.set()
+        self._loop.wake()
 
     def _all(self, address: str) -> Iterable[str]:
         """An address, and its former ones in use."""
@@ -186,7 +181,7 @@ class Feedback:
             heard = (*self._targets, *self._subscribers)
             for target in {asker, *(t for t in heard if t[0] == asker[0])}:
                 self._pending.setdefault(target, {}).update(values)
-        self._work.set()
+        self._loop.wake()
 
     def ask(self, address: str, asker: Sender) -> bool:
         """Answer with the current value of an address; False if it cannot be queried. ValueError
@@ -204,7 +199,7 @@ class Feedback:
         with self._lock:
             self._admit(target)
             self._wholes[target] = None
-        self._work.set()
+        self._loop.wake()
 
     def _known(self, target: Sender) -> bool:
         return target in self._targets or target in self._subscribers
@@ -226,21 +221,17 @@ class Feedback:
         told = {address: getattr(status, name) for address, name in STATES.items()}
         return {**told, PIPELINE: status.pipeline}
 
-    def _run(self) -> None:
-        repeat(self._step, self._stopped, self._failed, LOOK)
-
     def _step(self) -> None:
         """Wait for something to send, then send what is allowed now."""
         # The rest may have to wait for its time: it is checked at the next beat.
-        self._work.wait(BEAT if self._wholes else max(0.0, self._look_at - perf_counter()))
-        self._work.clear()
+        self._loop.wait(BEAT if self._wholes else max(0.0, self._look_at - perf_counter()))
         if perf_counter() >= self._look_at:
             self._look_at = perf_counter() + LOOK
             self._look()
         self._whole()
         if self._burst():
-            self._work.set()
-        self._stopped.wait(BEAT)
+            self._loop.wake()
+        self._loop.stopped.wait(BEAT)
 
     def _failed(self, error: Exception) -> None:
         """A step failed, in the state or the socket; continue, and log the same error only once."""

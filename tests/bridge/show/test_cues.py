@@ -47,7 +47,7 @@ class Booth:
     def step(self, times: int = 3) -> None:
         """What its thread would do."""
         for _ in range(times):
-            self.cues._work.set()
+            self.cues._loop.wake()
             self.cues._step()
 
     def list(self, *numbers, **fields) -> None:
