@@ -1,9 +1,10 @@
 """OSC out: the actual values of changed parameters, sent to targets and subscribers.
 
 Plain messages with f, i or s only, since some programs read nothing else; at most one burst of
-datagrams every 16 ms with the newest value of each address; never an answer to a machine that is
-not a configured target, a subscriber, this machine, or allowed. Senders that only query are guests:
-the total sent to all guests is bounded, so that a flood of queries causes no flood of answers.
+datagrams every 16 ms, of guests apart from the others, with the newest value of each address; never
+an answer to a machine that is not a configured target, a subscriber, this machine, or allowed.
+Senders that only query are guests: the total sent to all guests is bounded, so that a flood of
+queries causes no flood of answers.
 """
 
 import logging
@@ -11,6 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from math import inf
 from time import perf_counter
 
 from bridge.control.bridge_api import BridgeApi
@@ -67,6 +69,8 @@ class Feedback:
         self._whole_at: dict[Sender, float] = {}  # when a target may get its next full dump
         self._credit = float(CREDIT)
         self._burst_at = self._look_at = 0.0
+        # When the next burst may begin, of those we know and of guests, while it may not yet.
+        self._rests: dict[bool, float] = {}
         self._trouble = ""
         self._told: dict[str, Value] = {}
         self._former: dict[str, set[str]] = {}  # former addresses in use, by current address
@@ -166,7 +170,7 @@ class Feedback:
             told = {a: v for address, v in values.items() for a in self._all(address)}
             for target in heard:
                 self._pending.setdefault(target, {}).update(told)
-        self._loop.wake()
+            self._wake(heard)
 
     def _all(self, address: str) -> Iterable[str]:
         """An address, and its former ones in use."""
@@ -181,7 +185,7 @@ class Feedback:
             heard = (*self._targets, *self._subscribers)
             for target in {asker, *(t for t in heard if t[0] == asker[0])}:
                 self._pending.setdefault(target, {}).update(values)
-        self._loop.wake()
+            self._wake({asker, *heard})
 
     def ask(self, address: str, asker: Sender) -> bool:
         """Answer with the current value of an address; False if it cannot be queried. ValueError
@@ -199,7 +203,12 @@ class Feedback:
         with self._lock:
             self._admit(target)
             self._wholes[target] = None
-        self._loop.wake()
+            self._wake({target})
+
+    def _wake(self, heard: Iterable[Sender]) -> None:
+        """There is something for them; in a rest the thread wakes by itself at its end."""
+        if not all(self._known(target) in self._rests for target in heard):
+            self._loop.wake()
 
     def _known(self, target: Sender) -> bool:
         return target in self._targets or target in self._subscribers
@@ -223,15 +232,14 @@ class Feedback:
 
     def _step(self) -> None:
         """Wait for something to send, then send what is allowed now."""
-        # The rest may have to wait for its time: it is checked at the next beat.
-        self._loop.wait(BEAT if self._wholes else max(0.0, self._look_at - perf_counter()))
+        now = perf_counter()
+        until = min(self._look_at, *self._rests.values(), now + BEAT if self._wholes else inf)
+        self._loop.wait(max(0.0, until - now))
         if perf_counter() >= self._look_at:
             self._look_at = perf_counter() + LOOK
             self._look()
         self._whole()
-        if self._burst():
-            self._loop.wake()
-        self._loop.stopped.wait(BEAT)
+        self._burst()
 
     def _failed(self, error: Exception) -> None:
         """A step failed, in the state or the socket; continue, and log the same error only once."""
@@ -275,19 +283,23 @@ class Feedback:
             self._quiet = {key: end for key, end in self._quiet.items() if end > now}
         self._whole_at = {t: at for t, at in self._whole_at.items() if at > now - WHOLE}
 
-    def _burst(self) -> bool:
-        """Send what is allowed now; returns whether more is pending."""
+    def _burst(self) -> None:
+        """Send what is allowed now. An answer to a guest does not wait until those whom we know
+        have rested from the last change of the state.
+        """
         now = perf_counter()
         self._credit = min(CREDIT, self._credit + (now - self._burst_at) * RATE)
         self._burst_at = now
         with self._lock:
+            self._rests = {who: end for who, end in self._rests.items() if end > now}
             known = {target: self._known(target) for target in self._pending}
+            due = {target: who for target, who in known.items() if who not in self._rests}
+            self._rests |= dict.fromkeys(due.values(), now + BEAT)
         holds = Holding(self._desk, self._names, self._words)
-        for target, of_ours in known.items():
+        for target, of_ours in due.items():
             if of_ours or self._credit > 0:
                 sent = self._serve(target, holds)
                 self._credit -= 0 if of_ours else sent
-        return bool(self._pending)
 
     def _serve(self, target: Sender, holds: "Holding") -> int:
         """Send one target its part of this burst; returns the bytes sent."""

@@ -634,3 +634,17 @@ def test_a_codec_that_stumbles_costs_one_message(looks, monkeypatch, caplog):
     assert (looks.value("vace_scale"), looks.value("fade")) == (0.5, 2.0)
     assert looks.desk.counters.osc_refused == 3
     assert len([record for record in caplog.records if record.exc_info]) == 1
+
+
+def test_a_guest_is_answered_at_once_while_the_others_rest_and_then_once_a_beat(answers):
+    asker, pong = ("127.0.0.1", 5), {"/bridge/pong": 1}
+    while answers.beat():
+        pass
+    answers.feedback.tell({"/bridge/vace": 0.5})
+    assert answers.beat() == 1
+    answers.feedback.tell({"/bridge/vace": 0.6})
+    answers.feedback.answer(pong, asker)
+    assert answers.beat(0) == 1  # the answer; the target got a value just now
+    answers.feedback.answer(pong, asker)
+    assert answers.beat(0) == 0
+    assert answers.beat() == 3  # both, and the pong that a target on this machine gets too
