@@ -63,6 +63,9 @@ NO_GUIDES = Guides()
 class Pipeline(Protocol):
     """Turns frames and parameters into frames. The constructor may take minutes; nothing else may.
 
+    It may have `prepare(parameters)`, called after blocks: it has ready, and keeps, what a later
+    block of these parameters needs, without waiting, and returns how much of it is still coming;
+    ValueError, in a sentence, if some of it never will.
     One whose row is `guided` has two additions: `guided(parameters)` returns how many images of
     each guide its next block takes if it takes no frames, 0 if it takes no guides now; and its call
     takes the block's `Guides` after the parameters. One that can make smaller blocks without input

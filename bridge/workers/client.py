@@ -42,6 +42,7 @@ from engine.ipc.messages import (
     VERSION,
     Alive,
     BlockMade,
+    BlockPrepared,
     BlockUnusable,
     BridgeHello,
     BridgeMessage,
@@ -56,6 +57,7 @@ from engine.ipc.messages import (
     PipelineLoading,
     PipelineReady,
     PipelineSwapped,
+    PrepareBlock,
     ProtocolError,
     QualityReduced,
     RenewRing,
@@ -255,6 +257,8 @@ class WorkerClient:
         self.blames: Mapping[str, str] = {}  # load parameters whose files cannot be used, and why
         self.progress: tuple[str, float] = ("", 0.0)  # of loading, then of what a block prepares
         self.report: Mapping[str, Any] = {}
+        self.prepared: BlockPrepared | None = None  # the answer to the newest `prepare`, if any
+        self._preparing = 0  # its number
         self.block = Block(frames=orders.row.block, warm=float("inf"))  # until one is done
         # What replaces this pipeline; written only by the host's thread. Each one goes to the
         # feeder, which uses the newest, and on to the thread that receives the result.
@@ -394,6 +398,16 @@ class WorkerClient:
         self.block_since = perf_counter()
         self._outbox.put(granted)
         return snapshot.number
+
+    def prepare(self, values: Mapping[str, Value]) -> None:
+        """Have what a block with these values needs ready beside what is shown; `prepared` tells
+        how far that is. The host's thread.
+        """
+        self._preparing, self.prepared = self._preparing + 1, None
+        wanted = clamped(self.row.parameters, values)
+        self._outbox.put(
+            PrepareBlock(snapshot=ParameterSnapshot(number=self._preparing, values=wanted))
+        )
 
     def reset(self) -> None:
         """Make the pipeline forget its stream's history."""
@@ -632,6 +646,8 @@ class WorkerClient:
                 self.requests.put(message)
             case WorkerHello(pid=pid):
                 self._note_hello(pid)
+            case BlockPrepared(snapshot=number):
+                self.prepared = message if number == self._preparing else self.prepared
             case Alive() | FrameMade() | BlockUnusable():
                 pass
             case TimeLimit(seconds=seconds):

@@ -4,6 +4,9 @@ It makes its first blocks from the newest input with the cue's own values, which
 name; then it is READY: its feeder begins no further block, and its stream is reset, so that the
 first block that is shown begins at once and anew. What it did before is not counted and not shown.
 
+A cue with the load of the shown worker needs no other: that one prepares its prompts and references
+while it makes blocks.
+
 Only one worker at a time is loaded beside the shown one: what is requested to be shown goes first,
 and the standby is loaded again afterwards. If it dies, another is started as `breaker.py` decides;
 its deaths do not count for the shown worker.
@@ -67,6 +70,7 @@ class Standby:
         self._breaker = Breaker(settle)
         self._died = False  # the breaker decides when the next one starts
         self._minded: Prepared | None = None  # what was wanted at the last look
+        self._asked: tuple[WorkerClient, Prepared] | None = None  # who prepares what is shown by it
         self._why = ""  # why none is loaded, or why the last one ended; a sentence
         self._no_room = False  # beside the shown worker
         self._look_at = 0.0
@@ -90,12 +94,15 @@ class Standby:
         """
         wanted, link = self.wanted, self._crew.standby
         self._notice(wanted)
+        if self._asked and self._asked[1].orders != shown:
+            self._asked = None  # it runs another pipeline meanwhile
         if link and (busy or wanted is None or link.orders != wanted.orders):
             self.end()
         elif wanted is None or busy:
             pass
         elif self._needless(wanted, shown):
             self.end()
+            self._ask_shown(wanted)
         elif link:
             if self._held and link.reshapes:
                 self._prepare(link)
@@ -143,7 +150,7 @@ class Standby:
             return StandbyTold()
         row = wanted.orders.row
         if not busy and self._needless(wanted, shown):
-            return StandbyTold(Readiness.READY, f"{row.id} needs no other worker.")
+            return self._told_by_shown(wanted)
         if link is None or link.gone or link.orders != wanted.orders:
             why = wanted.lack or busy or waits or self._why or f"{row.id} is about to be loaded."
             in_place = self._no_room and self._minded == wanted and not (wanted.lack or busy)
@@ -194,6 +201,28 @@ class Standby:
             self._blocks, self._held = (1 if self._held else 2), False
         self._crew.release(link)
 
+    def _ask_shown(self, wanted: Prepared) -> None:
+        """Have the shown worker prepare what the cue needs, once."""
+        link = self._crew.current
+        if link and not wanted.orders.row.direct and self._asked != (link, wanted):
+            link.prepare(self._over(self._values()[1]))
+            self._asked = link, wanted
+
+    def _told_by_shown(self, wanted: Prepared) -> StandbyTold:
+        """How the shown worker is doing with a cue that needs no other."""
+        row, link = wanted.orders.row, self._crew.current
+        if row.direct or link is None or _unfed(link):
+            return StandbyTold(Readiness.READY, f"{row.id} needs no other worker.")
+        if link.state is not EngineState.RUNNING:
+            why = f"{row.id}, which is shown, does not run yet."
+            return StandbyTold(Readiness.NOT_READY, why, in_place=True)
+        answer = link.prepared if self._asked == (link, wanted) else None
+        if answer and answer.problem:
+            return StandbyTold(Readiness.NOT_READY, answer.problem, in_place=True)
+        if answer and answer.ready:
+            return StandbyTold(Readiness.READY, f"{row.id} has its prompts and references.")
+        return StandbyTold(Readiness.LOADING, f"{row.id} is preparing its prompts and references.")
+
     def _needless(self, wanted: Prepared, shown: WorkerConfig | None) -> bool:
         """Whether the cue needs no worker beside the shown one."""
         return wanted.orders.row.direct or wanted.orders == shown
@@ -208,8 +237,7 @@ class Standby:
 
     def _ready(self, link: WorkerClient) -> bool:
         """Whether it would give a block at once, or at the first frame of an input."""
-        unfed = link.loaded and link.inbox.newest is None
-        return self._held or (unfed and perf_counter() - link.started > UNFED)
+        return self._held or (_unfed(link) and perf_counter() - link.started > UNFED)
 
     def _is_due(self, now: float) -> bool:
         return now >= self._look_at and (not self._died or self._breaker.due(now))
@@ -234,3 +262,8 @@ class Standby:
     def _forget(self) -> None:
         with self._lock:
             self._held, self._blocks = False, 1
+
+
+def _unfed(link: WorkerClient) -> bool:
+    """Whether a worker is loaded and has no input to make a block from."""
+    return link.loaded and link.inbox.newest is None

@@ -3,7 +3,7 @@ from, the noise, and the VACE context (control video, mask, anchors, references)
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -95,6 +95,13 @@ class Conditioning:
             recache_late=parameters.prompt_change == "on_time",
         )
 
+    def prepare(self, parameters: CausalParameters) -> int:
+        """Read the images that a later block needs; returns how many are still coming. ValueError
+        for one that cannot be read.
+        """
+        steers = parameters.vace_on and self._stream.hints is not None
+        return self._steering.prepare(parameters) if steers else 0
+
     def shown(self, chunk: Tensor) -> None:
         """Record output pixels (1, 3, frames, H, W) of a block."""
         if self._stream.spec.refresh == "recompute":
@@ -135,12 +142,7 @@ class Steering:
         """Give the stream the requested reference images if they changed. If one is still being
         read, cannot be read, or encodes to NaN or infinity, the previous ones stay.
         """
-        asked = [
-            str(getattr(parameters, f"reference{place}"))
-            for place in PLACES
-            if getattr(parameters, f"reference{place}_weight") > 0
-        ]
-        found = [self._assets.get(name, self._size, "contained") for name in asked if name]
+        found = [self._assets.get(n, self._size, "contained") for n in _references(parameters)]
         known = [each for each in found if each is not None]
         keys = tuple(key for key, _ in known)
         if len(known) < len(found) or keys == self._shown:
@@ -150,6 +152,19 @@ class Steering:
         self.problem = _unusable(stills, keys)
         if not self.problem:
             stream.refer(torch.cat(stills, 2) if stills else None)
+
+    def prepare(self, parameters: CausalParameters) -> int:
+        """As `Conditioning.prepare`."""
+        anchors = parameters.first_frame_image, parameters.last_frame_image
+        contained, stretched = (*_references(parameters), *anchors), (parameters.vace_mask,)
+        uses: Mapping[How, tuple[str, ...]] = {"contained": contained, "stretched": stretched}
+        known = [
+            self._assets.prepare(name, self._size, how)
+            for how, names in uses.items()
+            for name in names
+            if name
+        ]
+        return known.count(False)
 
     def context(
         self,
@@ -232,6 +247,16 @@ class Steering:
 
     def _pixels(self, image: Image) -> Tensor:
         return to_tensor([image], self._vae.device)
+
+
+def _references(parameters: CausalParameters) -> list[str]:
+    """The names of the reference images in use."""
+    names = [
+        str(getattr(parameters, f"reference{place}"))
+        for place in PLACES
+        if getattr(parameters, f"reference{place}_weight") > 0
+    ]
+    return [name for name in names if name]
 
 
 def _fitted(images: Sequence[Image], count: int, size: tuple[int, int]) -> list[Image]:

@@ -18,7 +18,7 @@ from engine.causal.lanes import lane
 from engine.causal.memory_check import stream_fits, vae_graphs_fit
 from engine.causal.runs import Request, Runs, StreamRun
 from engine.causal.schedule import Level, Schedule
-from engine.causal.text.prompts import Prompts
+from engine.causal.text.prompts import Prompts, Wish
 from engine.causal.transfer import ImageReader
 from engine.causal.warmup import Controls
 from engine.cost.fit import Fit
@@ -103,12 +103,12 @@ class CausalPipeline:
         """Yield the block's images, each as soon as it is decoded."""
         self._assets.begin()
         size = self._size(images or guides.control, parameters.size)
-        request, mode, levels = self._request(images, parameters, guides, size)
+        request, levels, mode = self._request(images, parameters, guides, size)
         if not self._runs.ready(request):
             run = self._runs.current
             assert run is not None  # else all is ready
             images, parameters, guides = self._as_before(images, parameters, guides, run.size)
-            request, mode, levels = self._request(images, parameters, guides, run.size)
+            request, levels, mode = self._request(images, parameters, guides, run.size)
         self._held = {name: getattr(parameters, name) for name in SHAPING}
         self._held["mode"] = mode
         run = self._run(request, mode)
@@ -138,6 +138,21 @@ class CausalPipeline:
             yield chunk
         with self._ladder.watched():
             run.stream.settle()
+
+    def prepare(self, parameters: CausalParameters) -> int:
+        """Encode the prompts, read the images and warm the passes of a later block; how many are
+        still coming. ValueError for what cannot be, or only once that block is requested.
+        """
+        left = self._prompts.prepare(_wishes(parameters))
+        run = self._runs.current
+        if run is None:
+            return left
+        left += run.conditioning.prepare(parameters)
+        given = run.mode != "text" or self._held["input_mode"] == "text"
+        mode = self._mode(parameters, given=given)
+        if "control" in self._guides and mode == "text":
+            mode = "control"
+        return left + self._runs.later(self._shaped(parameters, run.size, mode)[0])
 
     def reset(self) -> None:
         """Clear the stream's history; the prompt stays."""
@@ -199,11 +214,17 @@ class CausalPipeline:
         parameters: CausalParameters,
         guides: Guides,
         size: tuple[int, int],
-    ) -> tuple[Request, Mode, tuple[Level, ...]]:
-        """What a block of these needs at a size, its mode and its noise levels."""
+    ) -> tuple[Request, tuple[Level, ...], Mode]:
+        """What a block of these needs at a size, its noise levels and its mode."""
         mode = self._mode(parameters, given=bool(images))
         if guides.control and mode == "text":  # the stream continues without the input
             mode = "control"
+        return *self._shaped(parameters, size, mode), mode
+
+    def _shaped(
+        self, parameters: CausalParameters, size: tuple[int, int], mode: Mode
+    ) -> tuple[Request, tuple[Level, ...]]:
+        """What a block of a size and mode needs, and its noise levels."""
         levels = self._levels(parameters)
         names = [f"reference{place}" for place in PLACES]
         shown = [n for n in names if getattr(parameters, n) and getattr(parameters, f"{n}_weight")]
@@ -214,7 +235,7 @@ class CausalPipeline:
             clean_hints=parameters.vace_clean_pass,
             late=parameters.prompt_change == "on_time",
         )
-        return Request(size, len(levels) if self.spec.batch_steps else 1, controls), mode, levels
+        return Request(size, len(levels) if self.spec.batch_steps else 1, controls), levels
 
     def _as_before(
         self,
@@ -269,10 +290,7 @@ class CausalPipeline:
         """Use the current state of the prompts; `anew` sets it again after the network changed.
         Waits only for the very first prompt.
         """
-        wishes = [(parameters.prompt, parameters.prompt_weight),
-                  (parameters.prompt_2, parameters.prompt_2_weight),
-                  (parameters.prompt_3, parameters.prompt_3_weight)]  # fmt: skip
-        self._prompts.wish(wishes, parameters.prompt_method, fade=parameters.fade)
+        self._prompts.wish(_wishes(parameters), parameters.prompt_method, fade=parameters.fade)
         embedding, changed = self._prompts.now()
         while embedding is None:
             if not self._prompts.arriving:
@@ -310,3 +328,10 @@ class CausalPipeline:
                 f"choose {', '.join(named)} or numbers from 1000 to 0."
             ]
         return self._schedule.levels(chosen)
+
+
+def _wishes(parameters: CausalParameters) -> Wish:
+    """The prompts with their weights."""
+    return [(parameters.prompt, parameters.prompt_weight),
+            (parameters.prompt_2, parameters.prompt_2_weight),
+            (parameters.prompt_3, parameters.prompt_3_weight)]  # fmt: skip

@@ -142,6 +142,7 @@ class Runs:
         self._progress, self._fits_beside, self._vae_fit = progress, fits_beside, vae_fit
         self.current: StreamRun | None = None
         self._asked: Request | None = None
+        self._later: Controls | None = None  # of a block that may be requested
         self._coming: StreamRun | None = None  # has the requested form, and not yet all passes
         self._job: _Job | None = None
         self._too_big: set[Request] = set()  # did not fit beside the current run
@@ -169,6 +170,23 @@ class Runs:
             return False
         return self._extended(run, request.controls) if same else self._succeeded(request)
 
+    def later(self, request: Request) -> int:
+        """How many passes of a later block are not warm; `rest` prepares them. ValueError, in a
+        sentence, where that begins only once the block is requested.
+        """
+        run = self.current
+        if run is None or not run.compiles:
+            return 0
+        same = run.form == request.form
+        missing = run.missing(request.controls) if same else ()
+        if not same or (missing and run in self._full):
+            raise ValueError(
+                "It needs programs that are compiled once it is shown; until then the old look "
+                "stays."
+            )
+        self._later = request.controls
+        return len(missing)
+
     def of(self, request: Request) -> StreamRun:
         """The run of a request that is ready: the current one, or a new one in its place."""
         run = self.current
@@ -184,7 +202,8 @@ class Runs:
         if run is None or asked is None or not run.compiles or self._job or self._blocks < APART:
             return
         self._blocks = 0
-        around = asked.controls.neighbours(vace=run.stream.hints is not None)
+        around = [*asked.controls.neighbours(vace=run.stream.hints is not None)]
+        around = [self._later, *around] if self._later else around
         gaps = (run.missing(controls) for controls in around)
         missing = next((gap for gap in gaps if gap), None)
         if not missing or run in self._full:

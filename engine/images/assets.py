@@ -140,6 +140,15 @@ class Pictures:
         # cast: a cached key has its image
         return None if key is None else (key, cast(Image, self._images.known(key)))
 
+    def prepare(self, name: str, size: tuple[int, int], how: How) -> bool:
+        """Whether `get` would return the file's current image now; else it is being read.
+        ValueError, in a sentence, if it cannot be.
+        """
+        key, why = self._newest(name, size, how)
+        if why:
+            raise ValueError(why)
+        return key is not None
+
     def close(self) -> None:
         """End the threads."""
         self._folder.close()

@@ -36,7 +36,7 @@ from engine.ipc.segments import PRIVATE_NAME
 from engine.parameters import Value
 from engine.system.json_values import is_list, is_object
 
-VERSION = 6
+VERSION = 7
 
 MOST_REQUESTED = 64  # frames that a block may take
 MOST_MADE = 1000  # frames that a block may give
@@ -270,6 +270,15 @@ class ResetStream:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareBlock:
+    """Have ready what a block of these parameters needs, from now on: they may be requested at any
+    time. Only the newest such parameters count. The answers are `BlockPrepared`.
+    """
+
+    snapshot: ParameterSnapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RenewRing:
     """The ring announced last could not be opened: create another."""
 
@@ -402,6 +411,17 @@ class BlockMade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BlockPrepared:
+    """Whether the next block would be as the `PrepareBlock` with the snapshot of that number says;
+    `problem` is why it never would, in a sentence, else empty. Sent when this changes.
+    """
+
+    snapshot: Number
+    ready: bool
+    problem: Sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BlockUnusable:
     """A block made with the snapshot of that number is unusable; the reason, in a sentence."""
 
@@ -441,12 +461,13 @@ class WorkerFailed:
 
 
 BridgeMessage: TypeAlias = (
-    BridgeHello | LoadPipeline | FrameGrant | ResetStream | RenewRing | Stop
+    BridgeHello | LoadPipeline | FrameGrant | ResetStream | PrepareBlock | RenewRing | Stop
 )  # fmt: skip
 WorkerMessage: TypeAlias = (
     WorkerHello | Alive | TimeLimit | PipelineLoading | LoadProgress | PipelineSwapped
     | PipelineKept | PipelineReady | FrameRequest | RingAttached | RingLost | RingMade | RingShort
-    | FrameMade | BlockMade | BlockUnusable | QualityReduced | RungTried | WorkerFailed
+    | FrameMade | BlockMade | BlockPrepared | BlockUnusable | QualityReduced | RungTried
+    | WorkerFailed
 )  # fmt: skip
 Heard = TypeVar("Heard", BridgeMessage, WorkerMessage)
 

@@ -66,6 +66,25 @@ class Looks:
             self._last = _sum([(weight / whole, vector) for weight, vector in parts])
         return self._last
 
+    def prepare(self, parameters: ConditionedParameters) -> int:
+        """Read and draw what a later look needs, after the block's own; how many images are still
+        coming. ValueError for one that cannot be read.
+        """
+        left = 0
+        for place in PLACES:
+            name = str(getattr(parameters, f"reference{place}"))
+            if name and getattr(parameters, f"reference{place}_weight"):
+                file = self._folder.file(name)
+                if isinstance(file, str):
+                    raise ValueError(file)
+                left += not file or self._lacks(
+                    file, partial(references.load, file[0]), self._reads
+                )
+            recipe: Recipe = self._recipe(str(getattr(parameters, f"prompt{place}")))
+            if recipe.colours and getattr(parameters, f"prompt{place}_weight"):
+                left += self._lacks(_key(recipe), partial(draw, recipe), self._draws)
+        return left
+
     def close(self) -> None:
         """End the threads."""
         for each in (self._folder, self._reads, self._draws):
@@ -88,7 +107,7 @@ class Looks:
             )
             return kept
         known = self._vector(
-            (recipe.colours, recipe.patterns),
+            _key(recipe),
             partial(draw, recipe),
             self._draws,
             None if self._last is None else 0.0,
@@ -144,12 +163,26 @@ class Looks:
             self.arriving += 1
         return known
 
+    def _lacks(
+        self, key: Hashable, picture: Callable[[], Image], styles: BackgroundCache[Array]
+    ) -> bool:
+        """Whether the style of an image is still coming; ValueError if there will be none."""
+        known = self._vector(key, picture, styles, 0.0)
+        if isinstance(known, str):
+            raise ValueError(known)
+        return known is None
+
     def _style(self, image: Image) -> Array:
         self.encoded = True
         vector = self._encode(image)
         if not np.isfinite(vector).all():
             raise ValueError("An image's style contains NaN or infinity, so it has no effect.")
         return vector
+
+
+def _key(recipe: Recipe) -> Hashable:
+    """What its image depends on."""
+    return recipe.colours, recipe.patterns
 
 
 def _full(known: Mapping[Hashable, Array | str]) -> bool:

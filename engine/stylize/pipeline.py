@@ -69,6 +69,10 @@ class Stylize:
         )
         yield _joined(image, paint, cover)
 
+    def prepare(self, parameters: StylizeParameters) -> int:
+        """Have the images of a later look read and drawn; how many are still coming."""
+        return self._looks.prepare(parameters)
+
     def reset(self) -> None:
         """Forget the last frame and the input's own style."""
         self._steady.reset()

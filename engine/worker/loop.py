@@ -39,6 +39,7 @@ from engine.ipc.messages import (
     VERSION,
     Alive,
     BlockMade,
+    BlockPrepared,
     BlockUnusable,
     BridgeHello,
     BridgeMessage,
@@ -52,6 +53,7 @@ from engine.ipc.messages import (
     PipelineLoading,
     PipelineReady,
     PipelineSwapped,
+    PrepareBlock,
     ProtocolError,
     QualityReduced,
     RenewRing,
@@ -171,6 +173,8 @@ class Worker:
         self._bad = self._empty = 0
         self._reduced: object = None  # the requested size at which memory ran out
         self._steering: Steering | None = None  # the last grant
+        self._ahead: Steering | None = None  # what may be requested later
+        self._prepared: BlockPrepared | None = None  # the last answer about it
         self._odd_report: type[Exception] | None = None  # the error of the last report that failed
         self._watchdog = Watchdog(armed=own_process)
         self._agreed = 0.0  # the limit last sent to the bridge
@@ -209,8 +213,8 @@ class Worker:
                     return True
                 case Stop():
                     return False
-                case ResetStream() | RenewRing():
-                    pass  # there is no pipeline to reset
+                case ResetStream() | RenewRing() | PrepareBlock():
+                    pass  # there is no pipeline to reset or prepare
                 case FrameGrant():
                     raise WorkerEnd(Exit.PROTOCOL, "The bridge granted frames to no pipeline.")
 
@@ -269,7 +273,7 @@ class Worker:
 
     def _ask_values(self) -> None:
         """Ask for the parameters of the first block."""
-        self._steering = None
+        self._steering = self._ahead = None
         self._tell(PipelineReady(device=brief(device_name())))
 
     def _swap(self, order: LoadPipeline) -> None:
@@ -366,6 +370,23 @@ class Worker:
             self._agree(self._limits.of(shape))
         number = steering.snapshot.number
         self._tell(BlockMade(frames=made, seconds=seconds, snapshot=number, report=report))
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Continue to prepare what may be requested later; tell how far that is if it changed."""
+        ahead, prepare = self._ahead, getattr(self._pipeline, "prepare", None)
+        if ahead is None:
+            return
+        ready, problem = True, ""
+        with self._watchdog.within(self._quick):
+            try:
+                ready = not (prepare and prepare(ahead.parameters))
+            except ValueError as error:
+                ready, problem = False, brief(str(error))
+        told = BlockPrepared(snapshot=ahead.snapshot.number, ready=ready, problem=problem)
+        if told != self._prepared:
+            self._prepared = told
+            self._tell(told)
 
     def _wanted(self, parameters: Parameters) -> int:
         """Number of images that the next block takes; WorkerEnd if it is out of range."""
@@ -573,6 +594,9 @@ class Worker:
                 case ResetStream():
                     with self._watchdog.within(self._quick):
                         self._pipeline.reset()
+                case PrepareBlock(snapshot=snapshot):
+                    self._ahead, self._prepared = self._steerer.of(snapshot), None
+                    self._prepare()
                 case RenewRing():
                     self._drop_output()
                 case BridgeHello():

@@ -82,6 +82,15 @@ class Prompts:
         needed_first = (*self._wish.texts, *filter(None, written))
         self._texts.want({text: written.get(text, "") for text in needed_first})
 
+    def prepare(self, texts: Wish) -> int:
+        """Encode texts that may be requested later; returns how many are still coming. ValueError,
+        in a sentence, for one that cannot be encoded.
+        """
+        self._texts.collect()
+        written = {clean(text): text for text, _ in texts}
+        needed = _mix([(clean(text), weight) for text, weight in texts], "linear").texts
+        return self._texts.prepare({text: written.get(text, "") for text in needed})
+
     def now(self, time: float | None = None) -> Shown:
         """The embedding of the next block; call once per block.
 
@@ -254,6 +263,18 @@ class EmbeddingCache:
         for text, written in texts.items():
             self._known.ask(text, partial(self._encoded, written))
             self._known.known(text)  # marks it as used, so it stays cached
+
+    def prepare(self, texts: Mapping[str, str]) -> int:
+        """Encode these too, after what is wanted; returns how many are not collected yet.
+        ValueError for one that failed.
+        """
+        for text, written in texts.items():
+            self._known.ask(text, partial(self._encoded, written))
+        found = [self._known.known(text) for text in texts]
+        for known in found:
+            if isinstance(known, str):
+                raise ValueError(known)
+        return found.count(None)
 
     def collect(self) -> None:
         """Collect what the thread has finished."""

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from bridge.state.change import By, Setter
+from engine.ipc.messages import BlockMade
 from tests.bridge.test_session import longest_gap, no_black
 from tests.support.doubles import says
 from tests.support.rig import running_session
@@ -34,6 +35,19 @@ def until(rig, wait: float = 40, **told) -> None:
     rig.until(lambda: all(getattr(holds(), name) == value for name, value in told.items()), wait)
 
 
+def blocks_of(link) -> list[BlockMade]:
+    """What a worker tells of its blocks from now on."""
+    made, heard = [], link._heard
+
+    def also(worker, news):
+        if isinstance(news, BlockMade):
+            made.append(news)
+        heard(worker, news)
+
+    link._heard = also
+    return made
+
+
 def test_from_stylize_to_longlive_within_two_blocks_without_a_black_frame(tmp_path):
     pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
     load = {"weights": "demo", "vae": "tae"}
@@ -43,6 +57,7 @@ def test_from_stylize_to_longlive_within_two_blocks_without_a_black_frame(tmp_pa
         session.store.update(load, Setter(By.START))
         look(rig, 1, "stylize", prompt="blue waves")
         look(rig, 2, "longlive", prompt="a red sea")
+        look(rig, 3, "longlive", prompt="a blue fox")
         cue(rig, 1, 1)
         cue(rig, 2, 2)
         rig.running()
@@ -58,9 +73,20 @@ def test_from_stylize_to_longlive_within_two_blocks_without_a_black_frame(tmp_pa
         assert session.store.snapshot.values["prompt"] == "a red sea"
         assert 0 < told.take_time < 1e3 * (2 * block.seconds + block.frames / 30 + 1)
         assert (told.black_frames, told.error, told.restarts) == (0, "", 0)
+        assert 0 < told.longest_gap < told.take_time + 1e3 * (2 * block.seconds + 0.2)
+        # and on to another look of the same engine, whose prompt was encoded beside it
+        cue(rig, 3, 3)
+        until(rig, cue_next="3", standby="READY")
+        worker, number = session.status().worker, session.store.snapshot.number
+        made = blocks_of(session._host.current)
+        do(rig, "go")
+        until(rig, cue="3")
+        rig.until(lambda: any(each.snapshot > number for each in made))
+        first = next(each for each in made if each.snapshot > number)
+        assert first.report["arriving"] == 0, "the next block that begins shows it"
+        assert session.status().worker == worker
         stop()
         assert no_black(rig)
-        print("take", told.take_time, "gap", told.longest_gap, "block", block.seconds)
 
 
 def test_a_go_before_it_is_ready_keeps_the_old_look_moving_and_a_switch_lets_it_wait(tmp_path):

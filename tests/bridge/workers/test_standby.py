@@ -14,7 +14,7 @@ from bridge.state.actions import ActionError
 from bridge.state.change import By, Setter
 from bridge.state.status import EngineState
 from bridge.workers.standby import Prepared
-from engine.ipc.messages import BlockMade, Exit, RungTried
+from engine.ipc.messages import BlockMade, BlockPrepared, Exit, PrepareBlock, RungTried
 from tests.bridge.test_session import no_black
 from tests.bridge.workers.test_kill import LOAD, PAINTER, VALUES, Stage, Worker
 from tests.support.climber import CLIMBER
@@ -196,6 +196,44 @@ def test_the_same_load_needs_no_other_worker(stage):
     stage.host.want_standby(None)
     stage.few()
     assert stage.told == ""
+
+
+def test_the_shown_worker_prepares_a_cue_of_the_same_load(stage):
+    def answers(number, *, ready, problem=""):
+        stage.old._note(BlockPrepared(snapshot=number, ready=ready, problem=problem))
+        return stage.told
+
+    stage.old.inbox.put(Frame(scene(64, 48), 0.0, 1))
+    stage.want(PAINTER, LOAD)
+    stage.few()
+    assert stage.told == "LOADING"
+    assert stage.host.standby.reason == "painter is preparing its prompts and references."
+    asked = [each for each in drained(stage.old) if isinstance(each, PrepareBlock)]
+    assert [each.snapshot.values["prompt"] for each in asked] == ["next"], "once"
+    assert answers(1, ready=False) == "LOADING"
+    assert answers(1, ready=True) == "READY"
+    stage.want(PAINTER, LOAD, {"prompt": "another"})
+    stage.few()
+    assert answers(1, ready=True) == "LOADING", "late, of the cue before"
+    assert answers(2, ready=False, problem="There is no such word.") == "NOT READY"
+    told = stage.host.standby
+    assert (told.reason, told.in_place) == ("There is no such word.", True)
+    assert answers(2, ready=True) == "READY"
+    stage.old.kill()
+    assert (stage.told, stage.host.standby.in_place) == ("NOT READY", True)
+    stage.steps(lambda: stage.host.current is not stage.old)
+    stage.old = stage.host.current
+    stage.old.inbox.put(Frame(scene(64, 48), 0.0, 1))
+    stage.shown(stage.old)
+    stage.few()
+    assert stage.told == "LOADING"
+    assert answers(1, ready=True) == "READY", "the new worker was asked as well"
+
+
+def drained(worker: Worker) -> list[object]:
+    """What its process would have been told."""
+    box = worker._outbox
+    return [box.get() for _ in range(box.qsize())]
 
 
 def test_the_shown_worker_keeps_its_values_until_what_stood_by_is_shown(stage):

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import cv2
@@ -62,6 +63,15 @@ def block(pipeline: Pipeline, video: bool = False, **values: Any) -> list[Image]
     return list(pipeline([scene(number) for number in range(count)], parameters))
 
 
+def prepared(pipeline: Any, **values: Any) -> None:
+    """Wait until a block of these values is prepared."""
+    for _ in range(5000):
+        if not pipeline.prepare(CausalParameters(**values)):
+            return
+        sleep(0.001)
+    raise AssertionError("it never was")
+
+
 def blocks(pipeline: Pipeline, count: int, **values: Any) -> Iterator[Image]:
     for _ in range(count):
         yield from block(pipeline, **values)
@@ -115,6 +125,9 @@ def test_a_new_prompt_is_in_the_very_next_block(made: Made, name: str) -> None:
     kept = block(pipeline, prompt="a red fox", prompt_2_weight=0)
     changed = block(other, prompt="the sea")  # known by now: it was encoded ahead
     assert far(kept, changed) > 0.1
+    prepared(other, prompt="ice")
+    assert far(block(pipeline, prompt="the sea"), block(other, prompt="ice")) > 0.1
+    assert other.report()["arriving"] == 0, "in its first block"
 
 
 @pytest.mark.slow
@@ -287,6 +300,16 @@ def test_what_steers_needs_no_disk_and_stays_while_another_is_read(
     try:
         assert far(run(prompt_2=""), plain) == 0, "the disk sleeps"
         assert far(run(**dict.fromkeys(places, "new.png")), plain) == 0, "another is not there yet"
+        awake.set()
+        pipeline = made("longlive", vace_load=True)
+        list(blocks(pipeline, 2, video=True, **values))
+        with pytest.raises(ValueError, match=r"'new\.png' not found"):
+            prepared(pipeline, reference="new.png")
+        cv2.imwrite(str(tmp_path / "other.png"), 255 - half)
+        prepared(pipeline, reference="other.png", vace_mask="other.png")
+        awake.clear()
+        block(pipeline, video=True, **{**values, "reference": "other.png"})
+        assert not pipeline.report()["problems"], "it needs no disk any more"
     finally:
         awake.set()
 

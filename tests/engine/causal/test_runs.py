@@ -237,6 +237,28 @@ def test_the_state_counts_what_is_warm_until_all_is(
 
 
 @pytest.mark.slow
+def test_the_passes_of_a_later_block_are_warmed_beside_and_others_are_told(
+    made: Made, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.causal.runs.APART", 1)
+    pipeline = made()
+    later = CausalParameters(cache_bias=0.5, prompt_change="on_time", input_mode="text")
+    block(pipeline, size="32x32")
+    assert pipeline.prepare(later) > 0
+
+    def comes() -> bool:
+        block(pipeline, size="32x32")
+        return not pipeline.prepare(later)
+
+    until(comes)
+    block(pipeline, size="32x32", cache_bias=0.5, prompt_change="on_time")
+    assert pipeline._held["cache_bias"] == 0.5, "in the first block that asks for it"
+    pipeline._runs._full.add(pipeline._runs.current)
+    with pytest.raises(ValueError, match="compiled once it is shown"):
+        pipeline.prepare(CausalParameters(cache_bias=0.5, input_mode="video"))
+
+
+@pytest.mark.slow
 def test_a_capture_that_fails_falls_one_rung_before_anything_is_shown(
     made: Made, card: Card
 ) -> None:

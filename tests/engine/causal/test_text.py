@@ -19,7 +19,7 @@ from engine.causal.lanes import Inline, Passed, Point
 from engine.causal.text import prompts
 from engine.causal.text.blending import between, blend
 from engine.causal.text.encoder import UMT5_XXL, TextEncoder, TextSize, load_text_encoder
-from engine.causal.text.prompts import Pace, Prompts, PromptTransition, Shown
+from engine.causal.text.prompts import Pace, Prompts, PromptTransition, Shown, Wish
 from engine.causal.text.tokens import Vocabulary, clean
 from engine.files.errors import CheckpointError
 from tests.support.golden import TOLERANCE, Fixture, transition
@@ -339,6 +339,15 @@ def arrived(asked: Prompts, time: float = 0.0) -> Shown:
     raise AssertionError("it never arrived")
 
 
+def prepared(asked: Prompts, texts: Wish) -> None:
+    """Wait until these are encoded."""
+    for _ in range(5000):
+        if not asked.prepare(texts):
+            return
+        sleep(0.001)
+    raise AssertionError("they never were")
+
+
 def same(shown: Shown, wanted: Tensor) -> bool:
     assert shown.embedding is not None
     assert shown.embedding.dtype == torch.float32
@@ -422,6 +431,27 @@ def test_a_prompt_of_weight_0_is_encoded_ahead_after_the_others(
     asked.wish([("later", 1), ("fox", 0), ("", 1)])
     assert same(arrived(asked), embedding("later"))
     assert encoder.calls == ["fox", "later"]
+
+
+def test_texts_of_a_later_look_are_encoded_beside_and_known_in_its_first_block(
+    asked: Prompts, encoder: Encoder
+) -> None:
+    asked.wish([("fox", 1)])
+    arrived(asked)
+    later = [("sea", 1), ("ice", 0)]
+    encoder.hold()
+    assert asked.prepare(later) == 1, "what has no weight is not needed"
+    assert same(asked.now(), embedding("fox"))
+    assert not asked.arriving
+    encoder.go.set()
+    prepared(asked, later)
+    encoder.hold()
+    asked.wish(later)
+    assert same(asked.now(), embedding("sea"))
+    encoder.error = ValueError("broken")
+    encoder.go.set()
+    with pytest.raises(ValueError, match=r"The prompt 'odd' could not be encoded \(broken\)"):
+        prepared(asked, [("odd", 1)])
 
 
 def test_weights_that_mean_the_same_change_nothing(asked: Prompts) -> None:

@@ -228,6 +228,26 @@ def test_a_reference_is_encoded_once(rig, monkeypatch):
     assert len(counted) == 3, "another picture under the same name is another look"
 
 
+def test_a_later_look_is_prepared_beside_the_one_that_is_shown(rig):
+    rig.keep("one.png", draw(read("fire")))
+    image = textured(64, 64)
+    before = rig.arrived(image, prompt="ocean")
+
+    def prepare(**later):
+        for _ in range(500):
+            assert np.array_equal(rig(image, prompt="ocean"), before)
+            if not rig.pipeline.prepare(StylizeParameters(**later)):
+                return
+            time.sleep(0.01)
+
+    later = {"prompt": "forest leaves", "reference": "one.png"}
+    prepare(**later)
+    assert not np.array_equal(rig(image, **later), before)
+    assert rig.pipeline.report()["arriving"] == 0, "in its first block"
+    with pytest.raises(ValueError, match=r"Reference 'gone\.png' not found"):
+        prepare(reference="gone.png")
+
+
 @pytest.mark.parametrize(
     "name",
     rest_slow(

@@ -22,6 +22,7 @@ from engine.ipc.messages import (
     VERSION,
     Alive,
     BlockMade,
+    BlockPrepared,
     BridgeHello,
     Exit,
     FrameGrant,
@@ -32,6 +33,7 @@ from engine.ipc.messages import (
     PipelineKept,
     PipelineReady,
     PipelineSwapped,
+    PrepareBlock,
     ProtocolError,
     RenewRing,
     ResetStream,
@@ -242,6 +244,36 @@ def test_a_stream_is_reset_between_two_blocks_and_a_ring_made_anew():
         talk.grant()
         assert talk.hears(RingMade).name != ring
         assert talk.block()[1]["resets"] == 1
+
+
+def test_what_comes_later_is_prepared_between_blocks_and_told_when_that_changes(monkeypatch):
+    asked = []
+
+    def prepare(pipeline, parameters):
+        asked.append(parameters.words)
+        if parameters.words == "none such":
+            raise ValueError("There is none such.")
+        return max(0, 3 - len(asked))
+
+    def ahead(number, words):
+        return PrepareBlock(snapshot=ParameterSnapshot(number=number, values={"words": words}))
+
+    with talking(HELLO, load()) as talk:
+        talk.begins()
+        talk.say(ahead(1, "at once"))
+        told = talk.hears(BlockPrepared)
+        assert (told.snapshot, told.ready, told.problem) == (1, True, ""), "it has no `prepare`"
+        monkeypatch.setattr(Counter, "prepare", prepare, raising=False)
+        talk.say(ahead(2, "soon"))
+        assert not talk.hears(BlockPrepared).ready
+        for _ in range(2):
+            talk.grant(words="now")
+            assert talk.block()[1]["words"] == "now"
+        assert talk.hears(BlockPrepared) == BlockPrepared(snapshot=2, ready=True, problem="")
+        talk.say(ahead(3, "none such"))
+        told = talk.hears(BlockPrepared)
+        assert (told.ready, told.problem) == (False, "There is none such.")
+    assert asked == ["soon"] * 3 + ["none such"]
 
 
 def test_a_granted_ring_that_is_gone_is_told_and_another_one_asked_for():
