@@ -9,6 +9,7 @@ import { header, place, steps } from "./header.js";
 import * as looks from "./looks.js";
 import { log } from "./log.js";
 import { hushAll } from "./messages.js";
+import * as midi from "./midi.js";
 import * as weights from "./models.js";
 import * as pipelines from "./pipelines.js";
 import * as prompt from "./prompt.js";
@@ -62,7 +63,8 @@ function groups() {
     ...(played ? [section("Cues", ...cues.panel()), section("Looks", ...looks.panel())] : []),
     ...first, section("Tempo", ...tempo.panel(beats)));
   blind.panel();
-  document.getElementById("groups").replaceChildren(...others, buttons);
+  document.getElementById("groups").replaceChildren(...others, buttons,
+    section("MIDI", ...midi.panel(schema.parameters)));
   find();
 }
 
@@ -95,6 +97,7 @@ function told(news) {
     cues.heard(known);
   }
   tempo.heard(known);
+  midi.heard(known);
   if ("blind" in news || "blind_values" in news) draw(blind.heard(known));
   const active = schema.pipelines.find((row) => row.active)?.id;
   if (news.pipeline !== undefined && news.pipeline !== active) {

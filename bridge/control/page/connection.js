@@ -5,6 +5,7 @@ const GRACE = 3000; // milliseconds offline until that is shown
 const QUIET = 10000; // milliseconds of silence until a socket that always talks counts as lost
 const AWAY = 30000; // milliseconds until a socket that made room reconnects by itself
 const NO_ROOM = 1013; // the close code of a socket that made room for another page
+const FINAL = 4000; // from here on close codes mean that trying again is of no use
 const BEAT = 33; // milliseconds between two posts of values
 
 // The REST URL, relative to the page, which a proxy may serve under any path.
@@ -43,8 +44,8 @@ export async function fetched(path, options = {}) {
 }
 
 // A socket that reconnects by itself: `heard` gets its messages; `alive` is called on connecting,
-// and with a reason when it is offline for more than a moment. One that `talks` is never silent for
-// long. The returned function closes it.
+// with the socket, and with a reason when it is offline for more than a moment, or `ended` by the
+// bridge. One that `talks` is never silent for long. The returned function closes it.
 export function listen(path, heard, alive = () => {}, talks = false) {
   let socket, quiet, tell;
   let ended = false;
@@ -57,13 +58,20 @@ export function listen(path, heard, alive = () => {}, talks = false) {
       clearTimeout(tell);
       tell = undefined;
       listening();
-      alive(true);
+      alive(true, socket);
     };
     socket.onmessage = (event) => {
       listening();
       heard(event.data);
     };
-    socket.onclose = (event) => lost(event.code === NO_ROOM);
+    socket.onclose = (event) => {
+      if (event.code < FINAL) lost(event.code === NO_ROOM);
+      else {
+        ended = true;
+        clearTimeout(quiet);
+        alive(false, event.reason, ended);
+      }
+    };
   }
 
   function listening() {

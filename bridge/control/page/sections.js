@@ -1,7 +1,7 @@
 // Sections of controls: they fold, which this browser remembers, and are searched by words.
 import { element, remember, remembered } from "./elements.js";
 
-const CLOSED = new Set(["Engine", "Video", "log"]); // at first
+const CLOSED = new Set(["Engine", "Video", "MIDI", "log"]); // at first
 
 export function section(name, ...children) {
   const made = element("details", { className: "card" },

@@ -16,6 +16,7 @@ function action(name, title, words = name, body = {}) {
   const made = button(words, () => attempt(made, () => ask(`actions/${name}`, "POST", body)),
     { title });
   made.dataset.action = name;
+  if (body.value) made.dataset.learn = `${name} ${body.value}`;
   return made;
 }
 

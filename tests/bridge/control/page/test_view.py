@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bridge.system import logs
+from tests.bridge.control.page.test_midi import LEARN, NANO, RACK, USE
 from tests.support.page import number, unfold
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -91,6 +92,9 @@ def test_texts_are_legible_controls_have_names_and_room(opened, theme):
         desk.now |= {"cue": "1", "cue_next": "2", "cue_follow": 9.0, "standby": "NOT READY",
                      "standby_reason": "There is no look 9.", "blind": True,
                      "blind_values": {"vace_scale": 0.5}}  # fmt: skip
+        desk.midi.choose([{"kind": "cc", "number": 7, "parameter": "mix"}])
+        page.run(RACK + f"rack.plug('nano'); {USE}.click(); {LEARN}.click()")
+        page.until(f"{NANO} !== null")
         if theme == "light":
             page.press("t", 84, text="t")
         number(page, "mix", "much")
