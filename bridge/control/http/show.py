@@ -26,11 +26,14 @@ def _whole(given: object) -> object:
     return int(given) if isinstance(given, float) and given.is_integer() else given
 
 
+WHOLE = BeforeValidator(_whole)
+IN_RANGE = Field(ge=LOOK.spec.minimum, le=LOOK.spec.maximum)
+BREAKS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"  # no name has them
 # Checked by `named`, in our own words
 NAMED: dict[str, Any] = {
     "minLength": 1,
     "maxLength": LONGEST_NAME,
-    "pattern": r"^(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
+    "pattern": f"^[^{BREAKS}]*[^\\s{BREAKS}][^{BREAKS}]*$",  # with something that is no blank
 }
 ZIP = "application/zip"
 SHOW_BODY: dict[str, Any] = {
@@ -73,7 +76,7 @@ class NewLook(BaseModel):
     """Where to save: `number` and `name` are optional."""
 
     model_config = ConfigDict(extra="forbid")
-    number: int | None = Field(default=None, ge=1, le=LOOK.spec.maximum, strict=True)
+    number: Annotated[StrictInt, IN_RANGE, WHOLE] | None = None
     name: str | None = Field(default=None, json_schema_extra=NAMED)
 
 
@@ -95,7 +98,7 @@ class Order(BaseModel):
     """The numbers of the looks to show first."""
 
     model_config = ConfigDict(extra="forbid")
-    order: list[Annotated[StrictInt, BeforeValidator(_whole), IN_ORDER]] = Field(max_length=999)
+    order: list[Annotated[StrictInt, WHOLE, IN_ORDER]] = Field(max_length=999)
 
 
 class ExportedLook(RootModel[dict[str, Any]]):

@@ -46,6 +46,14 @@ def test_what_is_no_cue_is_refused_in_a_sentence(client, method, path, body, sta
     assert len(client.get(CUES).json()) == 1
 
 
+def test_after_the_highest_cue_the_next_needs_a_number(client):
+    assert client.post(CUES, json={"look": 1, "number": 9999}).status_code == 201
+    answer = client.post(CUES, json={"look": 1})
+    assert answer.status_code == 409
+    assert told(answer) == "Cue 9999 is the last possible; give a number."
+    assert client.post(CUES, json={"look": 1, "number": 9998}).status_code == 201
+
+
 def test_blind_values_are_checked_as_others_and_change_nothing(client, desk):
     before = desk.store.snapshot
     answer = client.patch("/api/v1/parameters?blind=1", json={"vace_scale": 1.25, "prompt": "sea"})
