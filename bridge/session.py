@@ -183,8 +183,10 @@ class Session:
         self.weights = self._machine.weights
         self._host = EngineHost(
             self.settings, self._machine, self.counters, self._values,
-            self._input.newest, self._input.there, self._guides.beside, self._keep,
+            self._input.newest, self._input.there, self._guides.beside, self._changed_over,
         )  # fmt: skip
+        # Of what switches set to load with, the values of before, until something is loaded.
+        self._unloaded: Mapping[str, Value] = {}
         self._rollback = self._host.rollback = Rollback(self.store)
         self._host.kept, self._host.instead = self._set_back, self._instead_of
         self._awaited = Awaited(self.weights, self._checked, self._switch)
@@ -565,6 +567,9 @@ class Session:
         self._awaited.chosen(row)
         self._missed.drop("pipeline")
         if asked:
+            before = self.store.snapshot.values
+            loads = {n: before[n] for n in asked if n in row.load.model_fields}
+            self._unloaded = {**loads, **self._unloaded}
             self.store.update(asked, setter)
         self._host.switch(row, built)
 
@@ -793,6 +798,12 @@ class Session:
         if reloads:
             self._host.switch(aim.row, checked_load(aim.row, change.snapshot.values, {}))
 
+    def _changed_over(self) -> None:
+        """Another pipeline is shown. Called in the host's thread."""
+        if self._host.loading is None:
+            self._unloaded = {}
+        self._keep()
+
     def _keep(self) -> None:
         """Have the journal save the current look. Any thread."""
         self._journal.put(self._kept())
@@ -929,7 +940,9 @@ class Session:
         """Undo a request that could not be loaded, or the next start would fail on it. Keep waiting
         for what is awaited. Called in the host's thread.
         """
-        values, new, old = self.store.snapshot.values, failed.orders.load, runs.load.model_dump()
+        values, new = self.store.snapshot.values, failed.orders.load
+        old = {**self._unloaded, **runs.load.model_dump()}
+        self._unloaded = {}
         back = {
             name: value
             for name, value in old.items()
