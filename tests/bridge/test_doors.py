@@ -146,7 +146,7 @@ def test_what_another_pipeline_alone_may_take_leaves_this_one_its_own():
 # Noise levels.
 
 
-@pytest.mark.parametrize("given", ["[1000, 500]", "1000.0; 500.0", [1000, 500], 2, "2"])
+@pytest.mark.parametrize("given", rest_slow(["[1000, 500]", "1000.0; 500.0", [1000, 500], 2, "2"]))
 def test_noise_levels_are_answered_as_the_list_that_holds(desk, client, given):
     answer = client.patch("/api/v1/parameters", json={"denoising_steps": given})
     assert answer.json() == {"denoising_steps": "1000,500"}
@@ -325,7 +325,7 @@ def test_what_is_no_number_is_refused_with_the_cure_at_every_door(
 
 @pytest.mark.parametrize(
     ("given", "status"),
-    [("2", 422), ("-0,1", 422), ("150 %", 422), ("true", 422), (True, 422), ("1", 200)],
+    rest_slow([("2", 422), ("-0,1", 422), ("150 %", 422), ("true", 422), (True, 422), ("1", 200)]),
 )
 def test_rest_refuses_a_text_out_of_range_as_it_does_a_number(client, given, status):
     assert client.patch("/api/v1/parameters", json={"mix": given}).status_code == status
@@ -509,7 +509,7 @@ def test_what_is_mended_can_be_encoded_and_stays_so(text):
 
 @pytest.mark.parametrize(
     ("body", "status", "words"),
-    [
+    rest_slow([
         (rb'{"prompt":"a red \ud83d fox"}', 200, "a red \ufffd fox"),
         (rb'{"prompt":"\ud83d\ude00 \uDE00 \\ud83d"}', 200, "😀 \ufffd \\ud83d"),
         (rb'{"prompt":"\uD83D\u0041"}', 200, "\ufffdA"),
@@ -521,7 +521,7 @@ def test_what_is_mended_can_be_encoded_and_stays_so(text):
         (rb'{"size":"\ud83d"}', 422, "'\ufffd'"),
         (rb'{"on_loss":"\ud83d"}', 422, "'\ufffd'"),
         (rb'{"reference":"\ud83d"}', 422, "'\ufffd'"),
-    ],
+    ], quick=2),
 )  # fmt: skip
 def test_half_an_emoji_by_rest(desk, client, body, status, words):
     answer = patched(client, body)
@@ -533,15 +533,17 @@ def test_half_an_emoji_by_rest(desk, client, body, status, words):
 
 @pytest.mark.parametrize(
     ("path", "body", "status"),
-    [
-        ("pipeline", rb'{"pipeline":"\ud83d"}', 404),
-        ("pipeline", rb'{"pipeline":"stylize","\ud83d":1}', 422),
-        ("pipeline", rb'{"pipeline":"stylize","size":"\ud83d"}', 422),
-        ("source", rb'{"uri":"\ud83d"}', 422),
-        ("source", rb'{"uri":"demo:\ud83d"}', 202),
-        ("models/download", rb'{"pipeline":"\ud83d"}', 404),
-        ("actions/%ED%A0%BD", b"{}", 404),
-    ],
+    rest_slow(
+        [
+            ("pipeline", rb'{"pipeline":"\ud83d"}', 404),
+            ("pipeline", rb'{"pipeline":"stylize","\ud83d":1}', 422),
+            ("pipeline", rb'{"pipeline":"stylize","size":"\ud83d"}', 422),
+            ("source", rb'{"uri":"\ud83d"}', 422),
+            ("source", rb'{"uri":"demo:\ud83d"}', 202),
+            ("models/download", rb'{"pipeline":"\ud83d"}', 404),
+            ("actions/%ED%A0%BD", b"{}", 404),
+        ]
+    ),
 )
 def test_half_an_emoji_by_every_other_route(desk, client, path, body, status):
     answer = client.post(f"/api/v1/{path}", content=body, headers=JSON)

@@ -13,6 +13,7 @@ from bridge.playout.delay import DelayedInput, Latencies, Line, longest
 from bridge.playout.pickup import Pickup
 from bridge.workers.client import Block
 from engine.ipc.ring import Slot
+from tests.support.slow_cases import rest_slow
 
 TICK = 1 / 60
 IMAGE = np.zeros((4, 4, 4), np.uint8)
@@ -85,7 +86,7 @@ def play(made, frames, delay, *, grid=0.0, invents=False, link=None):
     return shown, pickup
 
 
-@pytest.mark.parametrize("grid", [0.0, TICK])
+@pytest.mark.parametrize("grid", rest_slow([0.0, TICK]))
 @pytest.mark.parametrize(
     ("frames", "quick", "slow"), [(12, 0.40, 0.52), (3, 0.1, 0.13), (1, 0.02, 0.04), (9, 0.7, 0.9)]
 )

@@ -13,6 +13,7 @@ import pytest
 from bridge.playout.pacer import Pacer
 from tests.support.playback import TICK, Played, Share, ends, play
 from tests.support.rig import running_session
+from tests.support.slow_cases import rest_slow
 
 # frames of a block, its seconds, their spread, later rate, stall
 REGULAR = [
@@ -72,7 +73,7 @@ def test_less_regular_blocks_are_far_more_even_than_shared_out(schedule, grid, p
 
 
 @pytest.mark.parametrize("schedule", IRREGULAR, ids=str)
-@pytest.mark.parametrize("grid", [0.0, TICK])
+@pytest.mark.parametrize("grid", rest_slow([0.0, TICK]))
 def test_irregular_blocks_play_no_worse_than_shared_out(schedule, grid):
     pairs = [both(schedule, seed, grid=grid) for seed in range(4)]
     assert mean(p.std() for p, _ in pairs) <= 1.01 * mean(s.std() for _, s in pairs)

@@ -170,7 +170,7 @@ def near(one, other, by=12) -> bool:
 
 
 @pytest.mark.parametrize("matrix", MATRICES)
-@pytest.mark.parametrize("aspect", ["1/1", "2/1"])
+@pytest.mark.parametrize("aspect", rest_slow(["1/1", "2/1"]))
 def test_all_eight_display_matrices_are_followed(tmp_path, matrix, aspect):
     path = write(tmp_path / "clip.mp4", [quadrants()], aspect=aspect, options={"qp": "0"})
     a, b, c, d = matrix

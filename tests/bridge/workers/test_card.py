@@ -220,7 +220,7 @@ FAILING = {
 }
 
 
-@pytest.mark.parametrize("call", ["nvmlInit", "nvmlDeviceGetCount"])
+@pytest.mark.parametrize("call", rest_slow(["nvmlInit", "nvmlDeviceGetCount"]))
 @pytest.mark.parametrize(("error", "words"), FAILING.values(), ids=FAILING)
 def test_a_driver_that_fails_is_a_card_that_cannot_be_used(
     monkeypatch, tmp_path, caplog, error, words, call

@@ -19,6 +19,7 @@ from engine.ipc.ring import RingReader
 from tests.support.doubles import HOGS, PAINTER
 from tests.support.played import WAIT, config, played
 from tests.support.rig import scene
+from tests.support.slow_cases import rest_slow
 
 HOG, SOW, _ = HOGS
 EVER = 3600.0  # seconds that a test cannot last: what is waited for so long does not come
@@ -164,7 +165,7 @@ def generate(frames, seconds, fps, *, begins, blocks=200):
 
 
 @pytest.mark.parametrize(
-    ("frames", "seconds"), [(3, 0.2), (4, 0.3), (9, 0.3), (12, 0.4), (1, 0.05)]
+    ("frames", "seconds"), rest_slow([(3, 0.2), (4, 0.3), (9, 0.3), (12, 0.4), (1, 0.05)])
 )
 def test_without_input_the_engine_does_not_idle_for_the_output(frames, seconds):
     idle, lost, _ = generate(

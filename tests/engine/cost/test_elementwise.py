@@ -19,6 +19,7 @@ from engine.causal.network.wan_weights import empty_transformer
 from engine.causal.stream import LatentStream
 from engine.cost.elementwise import layer_traffic
 from engine.cost.gpus import BF16, PRECISIONS
+from tests.support.slow_cases import rest_slow
 
 SIZE = 832, 480
 PRODUCTS = {"addmm", "mm"}
@@ -75,14 +76,16 @@ def one_kernel_norms(monkeypatch):
 
 @pytest.mark.parametrize(
     ("spec", "precision"),
-    [
-        (LONGLIVE, BF16),
-        (LONGLIVE, PRECISIONS["fp32"]),
-        (STREAMDIFFUSIONV2, BF16),
-        (REWARD_FORCING, BF16),
-        (REWARD_FORCING, PRECISIONS["fp32"]),
-        (KREA, BF16),
-    ],
+    rest_slow(
+        [
+            (LONGLIVE, BF16),
+            (LONGLIVE, PRECISIONS["fp32"]),
+            (STREAMDIFFUSIONV2, BF16),
+            (REWARD_FORCING, BF16),
+            (REWARD_FORCING, PRECISIONS["fp32"]),
+            (KREA, BF16),
+        ]
+    ),
 )
 def test_plain_kernels_move_what_is_counted(one_kernel_norms, spec, precision):
     dtype = torch.bfloat16 if precision is BF16 else torch.float32

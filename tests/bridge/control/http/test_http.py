@@ -479,16 +479,18 @@ def test_a_browser_must_say_json_without_a_body_too(still, origin):
 
 @pytest.mark.parametrize(
     ("path", "body"),
-    [
-        ("parameters", {f"name {number}": 1 for number in range(60_000)}),
-        ("parameters", {f"name {number}": 1 for number in range(900)}),
-        ("parameters", {"x" * 900_000: 1}),
-        ("parameters", {f"{number}{'x' * 1000}": 1 for number in range(900)}),
-        ("pipeline", {"pipeline": "stylize", **{f"name {n}": 1 for n in range(60_000)}}),
-        ("pipeline", {"pipeline": "x" * 900_000}),
-        ("source", {"uri": "x" * 900_000}),
-        ("models/download", {"pipeline": "x" * 900_000}),
-    ],
+    rest_slow(
+        [
+            ("parameters", {f"name {number}": 1 for number in range(60_000)}),
+            ("parameters", {f"name {number}": 1 for number in range(900)}),
+            ("parameters", {"x" * 900_000: 1}),
+            ("parameters", {f"{number}{'x' * 1000}": 1 for number in range(900)}),
+            ("pipeline", {"pipeline": "stylize", **{f"name {n}": 1 for n in range(60_000)}}),
+            ("pipeline", {"pipeline": "x" * 900_000}),
+            ("source", {"uri": "x" * 900_000}),
+            ("models/download", {"pipeline": "x" * 900_000}),
+        ]
+    ),
 )
 def test_whatever_is_unknown_is_answered_in_a_few_words(still, path, body):
     client, desk = still
@@ -593,7 +595,7 @@ HTML = {"accept": "text/html"}
 
 @pytest.mark.parametrize(
     ("path", "headers", "status", "kind"),
-    [
+    rest_slow([
         ("/show/api/v1/parameters", {}, 200, "application/json"),
         ("/a/b/healthz", {}, 200, "application/json"),
         ("/show/page/app.js", {}, 200, "text/javascript"),
@@ -608,7 +610,7 @@ HTML = {"accept": "text/html"}
         ("/show//api/v1/state", {"x-forwarded-prefix": "/show"}, 404, "application/json"),
         ("/api/v1/assets/a/docs", {}, 404, "application/json"),
         ("/api/v1/nothing/api/v1/state", {}, 404, "application/json"),
-    ],
+    ], quick=2),
 )  # fmt: skip
 def test_a_path_of_a_proxys_own_may_stand_before_ours(client, path, headers, status, kind):
     answer = client.get(path, headers=headers)
@@ -726,7 +728,7 @@ def test_the_schema_says_all_that_a_control_needs(client, desk):
 
 @pytest.mark.parametrize(
     ("now", "ready", "engine", "source", "word"),
-    [
+    rest_slow([
         ({"state": "RUNNING"}, True, True, True, ""),
         ({"state": "RUNNING", "input": "still"}, True, True, True, ""),
         ({"state": "RUNNING", "input": "unneeded"}, True, True, True, ""),
@@ -743,7 +745,7 @@ def test_the_schema_says_all_that_a_control_needs(client, desk):
         ({"state": "FAILED", "reason": "died 3 times"}, False, False, True, "died 3 times"),
         ({"state": "RESTARTING", "error": "KeyError"}, False, False, True, "KeyError"),
         ({"state": "IDLE"}, False, False, True, "IDLE"),
-    ],
+    ], quick=3),
 )  # fmt: skip
 def test_a_dead_input_and_a_dead_engine_are_told_apart(
     client, desk, now, ready, engine, source, word
@@ -1113,7 +1115,9 @@ def test_an_upload_is_also_refused_from_another_site(client, desk):
 
 @pytest.mark.parametrize(
     "name",
-    ["Größe [1] (café).png", "Gro\u0308ße {2}.png", "é & 日本 #3 100%.jpg", "a\u202f9.41.png"],
+    rest_slow(
+        ["Größe [1] (café).png", "Gro\u0308ße {2}.png", "é & 日本 #3 100%.jpg", "a\u202f9.41.png"]
+    ),
 )
 def test_a_picture_keeps_the_name_by_which_people_call_it(client, name):
     picture = cv2.imencode(".png", np.full((9, 9, 3), 90, np.uint8))[1].tobytes()

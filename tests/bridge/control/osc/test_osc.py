@@ -28,6 +28,7 @@ from bridge.state.actions import ACTIONS, COMMANDS, ActionSpec, Argument
 from bridge.state.renamed import RENAMED
 from engine.parameters import Kind
 from tests.support.desk import FakeDesk
+from tests.support.slow_cases import rest_slow
 
 
 def message(address, *arguments, types=None):
@@ -108,19 +109,22 @@ def _o(tmp_path):
 
 @pytest.mark.parametrize(
     ("address", "argument", "types", "name", "kept"),
-    [
-        ("/bridge/vace", 1.5, "f", "vace_scale", 1.5),
-        ("/bridge/vace_scale", 1, "i", "vace_scale", 1.0),
-        ("/bridge/vace", 7.0, "d", "vace_scale", 2.0),
-        ("/bridge/vace", "0.25", "s", "vace_scale", 0.25),
-        ("/bridge/freeze", 1.0, "f", "freeze", True),
-        ("/bridge/freeze", True, "T", "freeze", True),
-        ("/bridge/prompt", 'é "quoted"\nline', "s", "prompt", 'é "quoted"\nline'),
-        ("/bridge/prompt/1", "first", "s", "prompt", "first"),
-        ("/bridge/prompt/2/weight", 0.5, "f", "prompt_2_weight", 0.5),
-        ("/bridge/on_loss", 2.0, "f", "on_loss", "card"),
-        ("/bridge/on_loss", "card", "s", "on_loss", "card"),
-    ],
+    rest_slow(
+        [
+            ("/bridge/vace", 1.5, "f", "vace_scale", 1.5),
+            ("/bridge/vace_scale", 1, "i", "vace_scale", 1.0),
+            ("/bridge/vace", 7.0, "d", "vace_scale", 2.0),
+            ("/bridge/vace", "0.25", "s", "vace_scale", 0.25),
+            ("/bridge/freeze", 1.0, "f", "freeze", True),
+            ("/bridge/freeze", True, "T", "freeze", True),
+            ("/bridge/prompt", 'é "quoted"\nline', "s", "prompt", 'é "quoted"\nline'),
+            ("/bridge/prompt/1", "first", "s", "prompt", "first"),
+            ("/bridge/prompt/2/weight", 0.5, "f", "prompt_2_weight", 0.5),
+            ("/bridge/on_loss", 2.0, "f", "on_loss", "card"),
+            ("/bridge/on_loss", "card", "s", "on_loss", "card"),
+        ],
+        quick=4,
+    ),
 )
 def test_every_type_of_argument_takes_effect(o, address, argument, types, name, kept):
     o.send(address, argument, types=types)
