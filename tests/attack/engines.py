@@ -40,8 +40,6 @@ def _lora(path: Path, poison: float, alpha: float = 4.0) -> None:
 
 POISONED = {
     "nan.safetensors": (float("nan"), 4.0),
-    "inf.safetensors": (float("inf"), 4.0),
-    "nan-alpha.safetensors": (0.01, float("nan")),
     "inf-alpha.safetensors": (0.01, float("inf")),
 }
 
@@ -71,7 +69,7 @@ HOMES["longlive"] = Home(
 
 @attack(home="longlive", needs=("torch",))
 def poisoned_loras(field: Field) -> None:
-    """LoRAs with one NaN or inf, in a matrix and as alpha, live"""
+    """LoRAs with one NaN in a matrix and with inf as alpha, live"""
     bridge = field.bridge
     for name in POISONED:
         try:

@@ -84,7 +84,7 @@ def test_who_watches_sees_black_and_what_stands_and_what_dies(houses):
 
 
 # Fewer than the events of a kind: one that leaves something behind each time is found.
-AGED = {"prompt": 40, "switch": 4, "lost source": 10, "kill": 2}
+AGED = {"prompt": 40, "switch": 4, "lost source": 6, "kill": 2}
 MORE = {"mb": 40.0, "files": 3, "threads": 4, "segments": 1, "processes": 0}
 
 

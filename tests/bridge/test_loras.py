@@ -270,7 +270,8 @@ def test_a_running_bridge_loads_it_and_says_how_strong_it_is(tmp_path, comfy):
                                 ("lying", 0.0, {"lora_alpha": 64, "r": 64})):  # fmt: skip
         write = peft("") if config else kohya("lora_unet_", value=alpha)
         Spelling(name, write, config=config).save(comfy / name)
-    load = {"weights": "demo", "lora_1": "lora 0/adapter_model", "lora_2": "lora 1/adapter_model"}
+    load = {"weights": "demo", "vae": "tae", "size": "64x48"}
+    load |= {f"lora_{number + 1}": f"lora {number}/adapter_model" for number in range(2)}
     with running_session(
         tmp_path / "data", Catalog(BUILT_IN), load, LocalMachine, pipeline="longlive", load_s=300
     ) as rig:

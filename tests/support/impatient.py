@@ -6,6 +6,7 @@ import bridge.playout.endpoint
 import bridge.session
 import bridge.state.named_files
 import bridge.workers.client
+import bridge.workers.host
 from bridge.cli.commands import main as command
 from engine.catalog.rows import Catalog
 from tests.support.doubles import CATALOG
@@ -14,6 +15,7 @@ from tests.support.doubles import CATALOG
 def main() -> None:
     """As `spout-bridge`."""
     bridge.workers.client.SILENCE = 0.5
+    bridge.workers.host.TELL = 1.0
     bridge.playout.endpoint.TELL = bridge.playout.endpoint.PATIENCE = 0.3
     bridge.session.OPENING = bridge.state.named_files.AT_START = 0.5
     Catalog.installed = classmethod(lambda cls, *_: CATALOG)

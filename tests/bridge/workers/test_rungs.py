@@ -77,7 +77,7 @@ def test_the_same_death_again_counts_as_any_other(tmp_path):
 
 def test_a_warm_up_is_shown_and_no_hang_at_first_live_and_after_a_restart(tmp_path):
     """Each takes longer than a block may."""
-    load = {"warms": 0.4}
+    load = {"warms": 0.25}
     with running_session(tmp_path, ROWS, load, pipeline="climber", hang_s=0.5) as rig:
         shown_before_its_first_block(rig)
         status = rig.session.status()
