@@ -7,8 +7,9 @@ one program outside them measures both.
 BEFORE and AFTER are commits; `.` is this working tree as it is. Each case starts each bridge once
 a round, so a round of one case takes about 2 * (3 s + `--seconds`), and 10 s more for those with
 blocks, which the pacer must know first. The medians of all rounds are printed, their ratio, and
-beside them the least relay there can be (`bridge/cli/probe.py`: it copies once and sends at once)
-and one copy of a frame in memory, measured in the same rounds. `--list` lists the cases.
+beside them the least relay there can be (`bridge/cli/probe.py`: it copies once and sends at once),
+the same by a read and a write of the system, as a bridge must that strangers' files cannot end, and
+one copy of a frame in memory, measured in the same rounds. `--list` lists the cases.
 
 The only interface is the command line, shared memory and OSC, so any commit can be compared whose
 `run` knows the flags below. The probe is that of the tree in which this runs.
@@ -32,7 +33,18 @@ from typing import Any
 
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from bridge.cli.probe import FPS, INDEX, PATIENCE, Cost, Seen, Started, attached, probe, watch
+from bridge.cli.probe import (
+    FPS,
+    INDEX,
+    PATIENCE,
+    RELAYS,
+    Cost,
+    Seen,
+    Started,
+    attached,
+    probe,
+    watch,
+)
 from tests.support import paced
 
 ROOT = Path(__file__).parents[1]
@@ -41,17 +53,18 @@ LOCKED = 5.0  # seconds until the pacer knows the blocks
 OSC = "/bridge/vace"  # a value that no pipeline of these cases uses
 
 Figures = dict[str, float]
+Process = Started | subprocess.Popen[bytes]  # a bridge, or a relay
 
 
 @dataclass(frozen=True)
 class Case:
     """One comparison: `arguments` of `run`, and the figures of a bridge that runs with them for
-    about so many seconds. `relay`: the least relay is measured too.
+    about so many seconds. `relay`: the least relays are measured too, each in its place.
     """
 
     what: str
     arguments: Sequence[str]
-    measure: Callable[[Started | None, float], Figures]
+    measure: Callable[[Process, float], Figures]
     relay: bool = False
 
 
@@ -78,8 +91,8 @@ def _cost(seen: Seen) -> Figures:
 def _through(height: int, fps: float, *arguments: str, settle: float = 0.5) -> Case:
     width = height * 16 // 9
 
-    def measure(bridge: Started | None, seconds: float) -> Figures:
-        how: Any = {"fps": fps, "pid": bridge.pid if bridge else 0, "settle": settle}
+    def measure(bridge: Process, seconds: float) -> Figures:
+        how: Any = {"fps": fps, "pid": bridge.pid, "settle": settle}
         return _figures(probe(GIVEN, SHOWN, width, height, seconds, **how))
 
     how = ("--source", f"shm:{GIVEN}", "--output-size", f"{width}x{height}")
@@ -87,15 +100,13 @@ def _through(height: int, fps: float, *arguments: str, settle: float = 0.5) -> C
     return Case(what, (*how, *arguments), measure, relay=True)
 
 
-def _idle(bridge: Started | None, seconds: float) -> Figures:
+def _idle(bridge: Process, seconds: float) -> Figures:
     """One frame, and then nothing changes."""
-    assert bridge
     return _cost(probe(GIVEN, SHOWN, 1920, 1080, seconds, fps=0, pid=bridge.pid))
 
 
-def _made(bridge: Started | None, seconds: float) -> Figures:
+def _made(bridge: Process, seconds: float) -> Figures:
     """New frames at the output."""
-    assert bridge
     seen = watch(SHOWN, seconds, bridge.pid)
     return {
         "new frames per second": 1 / fmean(seen.gaps),
@@ -103,9 +114,9 @@ def _made(bridge: Started | None, seconds: float) -> Figures:
     } | _cost(seen)
 
 
-def _start(bridge: Started | None, seconds: float) -> Figures:
+def _start(bridge: Process, seconds: float) -> Figures:
     """From the command to the first frame, a card, and to the second, which is generated."""
-    assert bridge
+    assert isinstance(bridge, Started)
     ring, times = attached(SHOWN), list[float]()
     last, end = -1, perf_counter() + PATIENCE
     while len(times) < 2 and perf_counter() < end:
@@ -119,9 +130,9 @@ def _start(bridge: Started | None, seconds: float) -> Figures:
     return {"to the card (s)": times[0], "to the first generated frame (s)": times[1]}
 
 
-def _osc(bridge: Started | None, seconds: float) -> Figures:
+def _osc(bridge: Process, seconds: float) -> Figures:
     """A fader at 1 kHz, with one still frame as input."""
-    assert bridge
+    assert isinstance(bridge, Started)
     bridge.serve()
     stop, sent = threading.Event(), 0
 
@@ -205,28 +216,32 @@ def measured(case: Case, where: Path, seconds: float) -> Figures:
         bridge = Started(Path(folder), SHOWN, case.arguments, (where, Path(folder)))
         try:
             return case.measure(bridge, seconds)
+        except FileNotFoundError:
+            bridge.serve()  # which says why it did not start
+            raise
         finally:
             bridge.close()
 
 
-def relayed(case: Case, seconds: float) -> Figures:
-    """The figures of the least relay."""
-    command = [sys.executable, "-m", "bridge.cli.probe", "relay", GIVEN, SHOWN]
+def relayed(case: Case, which: str, seconds: float) -> Figures:
+    """The figures of one of the least relays."""
+    command = [sys.executable, "-m", "bridge.cli.probe", which, GIVEN, SHOWN]
     with subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}) as relay:
         try:
-            return case.measure(None, seconds)
+            return case.measure(relay, seconds)
         finally:
             relay.terminate()
 
 
 def compare(case: Case, trees: Sequence[Path], seconds: float, rounds: int) -> list[list[Figures]]:
-    """The figures of each round: of each tree, and of the relay if the case has one."""
-    found: list[list[Figures]] = [[] for _ in range(len(trees) + case.relay)]
+    """The figures of each round: of each tree, and of the relays if the case has them."""
+    relays = [*RELAYS] if case.relay else []
+    found: list[list[Figures]] = [[] for _ in range(len(trees) + len(relays))]
     for _ in range(rounds):
         for figures, where in zip(found, trees, strict=False):
             figures.append(measured(case, where, seconds))
-        if case.relay:
-            found[-1].append(relayed(case, seconds))
+        for figures, which in zip(found[len(trees) :], relays, strict=True):
+            figures.append(relayed(case, which, seconds))
     return found
 
 
@@ -239,7 +254,7 @@ def rows(found: Sequence[Sequence[Figures]]) -> Iterator[str]:
     for name, old in before.items():
         new = after[name]
         cells = [_shown(old), _shown(new), f"{new / old:.2f}" if old else "-"]
-        cells += [_shown(other[name]) for other in others] or ["-"]
+        cells += [_shown(other[name]) for other in others] or ["-"] * len(RELAYS)
         yield f"| {name} | {' | '.join(cells)} |"
 
 
@@ -274,7 +289,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name in names:
             case = CASES[name]
             print(f"\n{name}: {case.what}; {given.rounds} rounds of {given.seconds:g} s\n")
-            print(f"| figure | {before} | {after} | ratio | least relay |\n| --- |" + " ---: |" * 4)
+            print(f"| figure | {before} | {after} | ratio | least relay | by calls |")
+            print("| --- |" + " ---: |" * (3 + len(RELAYS)))
             for row in rows(compare(case, trees, given.seconds, given.rounds)):
                 print(row, flush=True)
 

@@ -10,7 +10,7 @@ from time import perf_counter, sleep
 import numpy as np
 import pytest
 
-from bridge.cli.probe import Cost, Receiver, Seen, memcpy, probe, relay
+from bridge.cli.probe import RELAYS, Cost, Receiver, Seen, memcpy, probe, relay
 from bridge.transports.pattern import draw, read_counter
 from engine.ipc.ring import RingWriter
 from tests.compare_speed import CASES, ROOT, _figures, compare, main, measured, rows, tree
@@ -68,7 +68,8 @@ def test_the_receiver_follows_a_sender_that_begins_again(writer):
 
 
 @pytest.mark.slow
-def test_through_the_least_relay_every_frame_arrives_bit_by_bit():
+@pytest.mark.parametrize("relay", RELAYS.values(), ids=RELAYS)
+def test_through_the_least_relay_every_frame_arrives_bit_by_bit(relay):
     given, shown = f"{NAME}-in", f"{NAME}-out"
     between = threading.Thread(target=relay, args=(given, shown))
     between.start()
@@ -135,8 +136,11 @@ def test_a_row_is_the_medians_of_all_rounds_and_their_ratio():
     old = [{"x": value, "y": 0.0} for value in (8.0, 100.0, 10.0)]
     new = [{"x": value, "y": 1.0} for value in (5.0, 4.0, 1000.0)]
     relays = [{"x": 2.0, "y": float("nan")}]
-    assert list(rows([old, new, relays])) == ["| x | 10 | 5 | 0.50 | 2 |", "| y | 0 | 1 | - | - |"]
-    assert list(rows([old, new])) == ["| x | 10 | 5 | 0.50 | - |", "| y | 0 | 1 | - | - |"]
+    assert list(rows([old, new, relays, [{"x": 3.0, "y": 4.0}]])) == [
+        "| x | 10 | 5 | 0.50 | 2 | 3 |",
+        "| y | 0 | 1 | - | - | 4 |",
+    ]
+    assert list(rows([old, new])) == ["| x | 10 | 5 | 0.50 | - | - |", "| y | 0 | 1 | - | - | - |"]
 
 
 def test_the_rounds_alternate_between_the_trees(monkeypatch):
@@ -145,10 +149,10 @@ def test_the_rounds_alternate_between_the_trees(monkeypatch):
         "tests.compare_speed.measured", lambda case, where, seconds: order.append(where) or {}
     )
     monkeypatch.setattr(
-        "tests.compare_speed.relayed", lambda case, seconds: order.append("relay") or {}
+        "tests.compare_speed.relayed", lambda case, which, seconds: order.append(which) or {}
     )
     compare(CASES["720p30"], ["a", "b"], 1, 2)
-    assert order == ["a", "b", "relay"] * 2
+    assert order == ["a", "b", "relay", "relay-by-calls"] * 2
     order.clear()
     compare(replace(CASES["720p30"], relay=False), ["a", "b"], 1, 1)
     assert order == ["a", "b"]

@@ -6,7 +6,8 @@ frame and no more. With the PID of a bridge it also measures what its processes 
 
 `python -m bridge.cli.probe relay IN OUT` is the least bridge there can be: it copies each frame
 once and sends it at once. Both map the segments in the layout of `engine/ipc/ring.py`, as a program
-of another language does.
+of another language does. `relay-by-calls` is the least that does not map what others can truncate:
+a read and a write of each frame by the system (on Windows it maps, as the bridge does).
 """
 
 import json
@@ -19,7 +20,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -30,6 +31,7 @@ import psutil
 from bridge.frames.frame import Image
 from bridge.transports.pattern import draw, read_counter, write_counter
 from engine import sizes
+from engine.ipc.public_ring import PublicReader, PublicWriter
 from engine.ipc.ring import LOCK, RingReader, RingWriter
 from engine.ipc.segments import RingError
 
@@ -332,11 +334,33 @@ def relay(given: str, shown: str) -> None:
         reader.close()
 
 
+def relay_by_calls(given: str, shown: str) -> None:
+    """The same without a mapping; see above."""
+    attached(given).close()
+    with closing(PublicReader(given)) as reader:
+        writer = PublicWriter(shown, reader.width, reader.height)
+        head = 0
+        try:
+            while not reader.stale:
+                if reader.head != head and (slot := reader.newest()):
+                    writer.write(slot.image, perf_counter(), slot.index)
+                    head = slot.number + 1
+                else:
+                    time.sleep(GLANCE)
+        finally:
+            writer.unlink()
+            writer.mark_stale()
+            writer.close()
+
+
+RELAYS = {"relay": relay, "relay-by-calls": relay_by_calls}
+
+
 def main() -> None:
     """Measure, and print the result; or relay."""
     given, shown, *more = sys.argv[1:]
-    if given == "relay":
-        relay(shown, *more)
+    if given in RELAYS:
+        RELAYS[given](shown, *more)
         return
     size, seconds, fps, pid = (*more, *(str(FPS), "0")[len(more) - 2 :])
     seen = probe(
