@@ -3,6 +3,8 @@ they come back. A driver may hang: every call into one runs aside, with a deadli
 """
 
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -20,6 +22,7 @@ log = logging.getLogger(__name__)
 
 LOOK = 1.0  # seconds between two looks at which ports there are
 PATIENCE = 3.0  # seconds that a driver may take
+SEQUENCER = "/dev/snd/seq"  # of ALSA, without which Linux has no MIDI ports
 
 Hear: TypeAlias = Callable[[bytes], None]
 Close: TypeAlias = Callable[[], None]
@@ -49,6 +52,11 @@ class RtMidi:
 
     def inputs(self) -> Sequence[str]:
         """The names of the ports that send."""
+        if sys.platform == "linux" and not os.access(SEQUENCER, os.R_OK | os.W_OK):
+            raise OSError(
+                f"ALSA's sequencer {SEQUENCER} cannot be opened: `sudo modprobe snd-seq` loads it, "
+                "and the group `audio` may use it; or use MIDI on the page."
+            )
         return list(self._library.get_in_ports())
 
     def listen(self, port: str, hear: Hear) -> Close:

@@ -1,11 +1,13 @@
 """This machine's MIDI ports: opened by a part of their name, and again when they come back."""
 
+import sys
 import threading
 import time
 from time import perf_counter
 
 import pytest
 
+from bridge.cli.tables import midi
 from bridge.control.midi import ports
 from bridge.control.midi.ports import Ports
 
@@ -87,3 +89,15 @@ def test_without_the_package_the_cure_is_told(monkeypatch):
     monkeypatch.setattr(ports, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"MIDI ports need the extra `midi`: "):
         ports.backend()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of Linux")
+def test_linux_without_a_sequencer_is_told_the_cure(monkeypatch):
+    """In one sentence, before ALSA writes its own to the terminal each second."""
+    monkeypatch.setattr(ports, "SEQUENCER", "/nowhere/seq")
+    monkeypatch.setattr(ports, "find_spec", lambda name: name == "rtmidi2")
+    monkeypatch.setattr(ports, "import_module", lambda name: None)
+    head, _, rows = midi()
+    assert head == "MIDI ports"
+    assert rows == [("", "ALSA's sequencer /nowhere/seq cannot be opened: `sudo modprobe snd-seq` "
+                     "loads it, and the group `audio` may use it; or use MIDI on the page.")]  # fmt: skip
