@@ -1,5 +1,6 @@
 """Blind: the next look is edited without touching the output. What is set blind is kept beside the
-store, checked as the store would, until it is taken with a fade or discarded.
+store, checked as the store would, until it is taken with a fade or discarded. It is a look of the
+pipeline that runs: what loads another one aside is a cue.
 """
 
 import threading
@@ -11,6 +12,8 @@ from bridge.state.actions import ActionError
 from bridge.state.change import Setter
 from bridge.state.store import ParameterStore, UnusableError
 from engine.parameters import Value
+
+NO_PIPELINE = "What is edited blind is of the pipeline that runs; make a cue to prepare another."
 
 Show: TypeAlias = Callable[[Mapping[str, Value], float | None], None]
 
@@ -38,6 +41,8 @@ class Blind:
         """Set values blind, as `ParameterStore.update` would; returns those that hold.
         ParameterError for bad ones, and none is set.
         """
+        if "pipeline" in changes:
+            raise UnusableError({"pipeline": NO_PIPELINE})
         checked = self._store.check(changes, setter, lenient=lenient)
         for name in checked:
             if not self._store.specs[name].in_looks:

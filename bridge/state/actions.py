@@ -105,7 +105,9 @@ ACTIONS = (
     ActionSpec("cue", "Show the cue of this number, once it is ready.", CUE),
     ActionSpec("cue/back", "Show the cue before the one shown last, once it is ready."),
     ActionSpec("cue/cancel", "Let a cue that waits not go, nor the next one by itself."),
-    ActionSpec("blind", "Edit the next look without touching the output."),
+    ActionSpec(
+        "blind", "Edit the next look of the pipeline that runs without touching the output."
+    ),
     ActionSpec("blind/take", "Show the look that was edited blind.", BLIND_FADE, waits=True),
     ActionSpec("blind/discard", "Drop the look that was edited blind."),
     ActionSpec("defaults", "Reset all parameters to their defaults.", waits=True),

@@ -271,7 +271,8 @@ def _parameters(app: FastAPI, desk: BridgeApi) -> None:
         request: Request, given: Parameters, blind: Annotated[bool, BLIND] = False
     ) -> dict[str, Value]:
         """Set parameters: all of them, or none if one is refused. With `blind=1` they are those of
-        the next look, which the actions `blind/take` and `blind/discard` end.
+        the next look, which the actions `blind/take` and `blind/discard` end. That is one of the
+        pipeline that runs.
         """
         asked = given.root
         if blind:

@@ -27,6 +27,7 @@ from bridge.control.osc.inbox import (
 from bridge.control.osc.packets import BUNDLE, HEAD, Arguments, PacketError, parse, split
 from bridge.control.osc.patterns import LONGEST, Patterns, is_pattern
 from bridge.control.osc.routes import (
+    BLIND_PIPELINE,
     FLOAT,
     ROOT,
     addresses,
@@ -41,6 +42,7 @@ from bridge.control.osc.routes import (
     triggered,
     value,
 )
+from bridge.show.blind import NO_PIPELINE
 from bridge.state.change import By, Setter
 from bridge.state.inputs import GUIDES, NONE, ROLES, Role
 from bridge.state.renamed import tell_once
@@ -542,6 +544,8 @@ class Handler:
             self._then.append((address, partial(self._commands[address], arguments, sender)))
         elif spec := self._blind.get(address):
             self._then.append((address, partial(self._set_blind, spec, address, arguments, sender)))
+        elif address == BLIND_PIPELINE:
+            self.refuse("blind", f"{address}: {NO_PIPELINE}", sender)
         elif found := indexed(self._indexed, address):
             of, index = found
             if triggered(arguments):

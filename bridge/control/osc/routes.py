@@ -14,6 +14,7 @@ from engine.parameters import ALL_UNITS, Kind, ParameterSpec, Value, digits
 
 ROOT = "/bridge/"
 BLIND = ROOT + "blind/"  # what is set at these addresses is for the next look
+BLIND_PIPELINE = BLIND + "pipeline"  # which that look has not
 LONGEST_NAME = 4096  # characters of a text other than a prompt
 DIGITS = 9  # of a number in an address
 NUMBERS = (Kind.FLOAT, Kind.INT)

@@ -57,5 +57,6 @@ function show() {
   take.disabled = !count;
   for (const tool of tools) tool.hidden = !on;
   many.textContent = !on ? "" : count ? `${count} ${count === 1 ? "value is" : "values are"} set, `
-    + "not on the output" : "Controls set the next look, not the output";
+    + "not on the output" : "Controls set the next look, not the output; "
+      + "a pipeline is switched at once";
 }

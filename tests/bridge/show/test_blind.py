@@ -35,6 +35,8 @@ def test_what_is_set_blind_is_shown_at_once_and_touches_nothing_before():
     for bad in ({"prompt": 3}, {"vace_scale": 9.0}, {"nothing": 1}):
         with pytest.raises(ParameterError):
             blind.set({"prompt": "none of these", **bad}, UNSAID)
+    with pytest.raises(ParameterError, match="of the pipeline that runs; make a cue"):
+        blind.set({"prompt": "none of these", "pipeline": "longlive"}, UNSAID)
     whole = {"prompt": "sea", "vace_scale": 2.0}
     assert blind.told() == {"blind": True, "blind_values": whole}
     assert booth.store.snapshot is before

@@ -48,4 +48,6 @@ def test_values_are_set_blind_and_answered_at_their_own_addresses(o):
     assert "missing.png" in o.heard("/bridge/error")
     o.send("/bridge/blind/black", 1)  # is in no look
     assert "blind/black" in o.heard("/bridge/error")
+    o.send("/bridge/blind/pipeline", "longlive")
+    assert "make a cue" in o.heard("/bridge/error")
     assert o.desk.store.snapshot is before
