@@ -2,6 +2,7 @@
 FOLDER/NAME.show.
 """
 
+import threading
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -38,6 +39,9 @@ class ShowControl:
         )
         self.blind = Blind(store, self.recalls.show)
         self.files = ShowFiles(around, store, lent, lock, self._again)
+        self._edits = 0
+        self._edited: object = None  # the looks and cues at the last count
+        self._counting = threading.Lock()
 
     def start(self) -> None:
         """Read what earlier runs prepared."""
@@ -87,10 +91,20 @@ class ShowControl:
             "look": look.number if look else 0,
             "look_name": look.name if look else "",
             "look_changed": self.recalls.changed,
+            "show_edits": self._count(),
             **self.tempo.told(),
             **self.cues.told(),
             **self.blind.told(),
         }
+
+    def _count(self) -> int:
+        """How often looks and cues were found edited: whoever shows them reads them again then."""
+        with self._counting:
+            found = self.looks.all, self.cues.all
+            if found != self._edited:
+                self._edits += self._edited is not None
+                self._edited = found
+            return self._edits
 
 
 class CuedLooks:

@@ -202,6 +202,7 @@ class Status:
     look_changed: bool = status_field(
         False, "Whether something that it holds has been changed since."
     )
+    show_edits: int = status_field(0, "Grows with every edit of looks and cues.")
     snapshot: int = status_field(0, "Number of the parameter snapshot of the frame shown.")
     download: str = status_field("", "Current download, or why the last one failed.")
     download_progress: float = status_field(0.0, "Download progress, 0 to 1.", "", "gauge")

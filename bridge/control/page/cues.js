@@ -27,17 +27,14 @@ export function panel() {
   return [heads, list, none, element("div", { className: "buttons" }, add)];
 }
 
-// The state says which cue was shown; then the list may be another one.
+// The state says which cue was shown, and that cues or looks were edited, here or elsewhere.
 export function heard(state) {
   known = state;
-  const now = [known.cue, known.cue_next, known.cue_waits, known.look, known.look_name].join();
+  const now = [known.cue, known.cue_next, known.cue_waits, known.look, known.show_edits].join();
   if (now !== asked) refresh(now);
   else mark();
   showGo();
 }
-
-// Another page or program may have changed the list meanwhile.
-document.addEventListener("visibilitychange", () => { if (!document.hidden && asked) refresh(); });
 
 async function refresh(now = asked) {
   asked = now;

@@ -38,12 +38,12 @@ export function panel() {
     skipped];
 }
 
-// The state says which look was recalled or saved last; then the list may be another one.
+// The state says which look was recalled or saved last, and that some were edited.
 export function heard(state) {
   known = state;
   again.hidden = !known.look;
   again.textContent = `Save ${known.look} again`;
-  const now = [known.look, known.look_name].join();
+  const now = [known.look, known.look_name, known.show_edits].join();
   if (now !== asked) refresh(now);
   else mark();
 }

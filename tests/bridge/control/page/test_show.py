@@ -72,6 +72,10 @@ def test_looks_are_saved_played_and_put_in_order(tmp_path, served):
             page.press(" ", 32, text=" ")
             page.until("document.querySelector('.cue.on .number')?.value === '1'")
             until(lambda: store.snapshot.values["vace_scale"] == 1.25)
+            rig.session.show.cues.change(1, {"name": "dusk"})  # on another page
+            page.until("document.querySelector('.cue input.name')?.value === 'dusk'")
+            rig.session.show.looks.rename(3, "the lake")
+            page.until(f"{shown}.includes('3 the lake')")
             assert [each for each in page.complaints() if "exception" in each] == []
 
 
