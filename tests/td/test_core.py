@@ -10,6 +10,8 @@ from hypothesis import given as given_by_hypothesis
 from hypothesis import strategies as st
 
 from bridge.cli.td import KIT
+from bridge.control.schema import declared
+from bridge.state.actions import ACTIONS
 from bridge.system.paths import meant
 from tests.bridge.system.test_paths import test_what_a_pasted_path_means as of_the_bridge
 
@@ -283,6 +285,13 @@ def test_an_action_that_needs_a_number_has_a_pulse_for_each_of_the_first():
     looks = {f"Look{number}": f"look/{number}" for number in range(1, 9)}
     assert pulses == {**looks, "Looksave": "look/save", "Go": "go"}
     assert {row.page for row in rows if row.kind == "action"} == {"Show"}
+
+
+def test_the_buttons_of_a_show_are_pulses():
+    rows = PAGES.plan(declared([], ACTIONS, []), {"Look", "Live"})
+    pulses = {row.name: row.key for row in rows if row.kind == "action"}
+    show = {"Go": "go", "Cueback": "cue/back", "Undo": "undo", "Redo": "redo", "Look1": "look/1"}
+    assert show.items() <= pulses.items()
 
 
 @pytest.mark.parametrize(
