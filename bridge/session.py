@@ -230,10 +230,13 @@ class Session:
         names = self.settings.midi
         self._midi_ports = Ports(names, self.midi, backend()) if names else None
 
-    def start(self, named: Collection[str] = ()) -> None:
+    def start(
+        self, named: Collection[str] = (), given_up: Callable[[], bool] = lambda: False
+    ) -> None:
         """Open source and sink, then start everything. Raises TransportError, OSError (folder) or
         MissingWeights (fallback), with nothing started. A source or sink that is slow to open is
-        waited for in the background. `named` are the parameters given on the command line.
+        waited for in the background, at once if `given_up`: `stop` follows. `named` are the
+        parameters given on the command line.
         """
         self.make_folder()
         row, left = self._restore.take_up(named)
@@ -246,7 +249,7 @@ class Session:
             self._sending.start(attached=self._clock.send_again)
             until = perf_counter() + OPENING
             for end in self._ends:
-                end.check(until)
+                end.check(until, given_up)
         except BaseException:
             self.midi.stop()
             self.show.stop()

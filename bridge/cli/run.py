@@ -84,8 +84,10 @@ def run_bridge(
         osc = _osc(session)
         running.callback(osc.close)
         _bind(partial(osc.bind, http.port), socket.SOCK_DGRAM, http.port, session, stop)
-        start(session, values)
+        start(session, values, stop.is_set)
         running.push(partial(_stop, session))
+        if stop.is_set():
+            return
         osc.start()
         session.wait_for_frame(FIRST)  # importing the web server slows every other thread down
         http.start(OscQuery(session, osc, settings.name))
@@ -238,10 +240,14 @@ def _takes_over(session: Session) -> bool:
         return False
 
 
-def start(session: Session, values: Mapping[str, str]) -> None:
-    """Start it with the values of the command line; CommandError if that fails."""
+def start(
+    session: Session, values: Mapping[str, str], given_up: Callable[[], bool] = lambda: False
+) -> None:
+    """Start it with the values of the command line; CommandError if that fails. `given_up` as in
+    `Session.start`.
+    """
     try:
-        session.start(values)
+        session.start(values, given_up)
     except (TransportError, MissingWeights, RingError, OSError) as error:
         raise CommandError(_sentence(error)) from None
 

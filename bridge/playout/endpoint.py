@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 WAIT = 0.1  # seconds that an end blocks before it checks whether to continue
 LOOK = 0.1  # seconds between time-based checks
 RETRY = 1.0  # seconds until a failed step or opening is retried
-PATIENCE = 1.0  # seconds that an opening may take before a newer choice overtakes it
+PATIENCE = 1.0  # seconds that an opening may take before a newer choice, or the end, overtakes it
 TELL = 2.0  # seconds without an answer until that is reported
 CLOSING = 3.0  # seconds that a transport which cannot be open twice may take to close
 MOST = 8  # carriers that may be left behind at an end
@@ -183,11 +183,13 @@ class Endpoint(Generic[T]):
         self._coming = self._carrier(self.uri)
         self._thread.start()
 
-    def check(self, until: float) -> None:
-        """Wait for the transport, at most until `until`; a slower one is waited for in the
-        background. Raises TransportError, or any other error, if it cannot be opened.
+    def check(self, until: float, given_up: Callable[[], bool]) -> None:
+        """Wait for the transport, at most until `until` or until `given_up`; a slower one is waited
+        for in the background. Raises TransportError, or any other error, if it cannot be opened.
         """
-        self._begun.wait(max(0.0, until - perf_counter()))
+        while not self._begun.wait(max(0.0, min(LOOK, until - perf_counter()))):
+            if perf_counter() >= until or given_up():
+                break
         if self._cause is not None:
             raise self._cause
 
@@ -197,14 +199,16 @@ class Endpoint(Generic[T]):
         self._news.set()
 
     def join(self, until: float) -> None:
-        """Wait for the end, at most until that time (perf_counter, seconds), and not for carriers
-        that are stuck.
+        """Wait for the end, at most until that time (perf_counter, seconds), shortly for carriers
+        that are still opening, and not for those that are stuck.
         """
         if self._thread.is_alive():
             self._thread.join(max(0.0, until - perf_counter()))
         for carrier in [*self._left]:
             if not carrier.hangs:
-                carrier.ended.wait(max(0.0, until - perf_counter()))
+                left = until - perf_counter()
+                left = left if carrier.transport else min(left, PATIENCE)
+                carrier.ended.wait(max(0.0, left))
 
     @property
     def transport(self) -> T | None:

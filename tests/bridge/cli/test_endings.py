@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import perf_counter
 
@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.support.bridge import COMMAND, Running
+from tests.support.plugins import install
 
 pytestmark = [
     pytest.mark.slow,
@@ -119,6 +120,35 @@ def test_asked_twice_with_an_engine_that_hears_nothing_it_ends_in_order(tmp_path
     with av.open(str(clip)) as film:
         assert film.duration > 0, "it was finished"
         assert sum(1 for _ in film.decode(video=0)) > 10
+
+
+@KEEP
+def test_while_its_source_hangs_at_the_start_it_ends_in_three_seconds(tmp_path, keep):
+    install(tmp_path, "spout_bridge.transports", "mire")
+    asked = tmp_path / "asked"
+    (tmp_path / "mire.py").write_text(
+        "import time\nfrom pathlib import Path\n"
+        f"def open_source(name, options):\n    Path({str(asked)!r}).touch()\n    time.sleep(60)\n"
+    )
+    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
+    command = [*COMMAND, "run", *keep, "--port", "0", "--folder", str(tmp_path), "--name", "Xends",
+               "--source", "mire:", "--sink", "null:", "--osc-feedback", "none"]  # fmt: skip
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": path}
+    ) as process:
+        family = []
+        try:
+            until(asked.exists)
+            family = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(3) == 0
+            assert not psutil.wait_procs(family, 30)[1], "somebody of it is left"
+        finally:
+            process.kill()
+            for each in family:
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()
+    assert json.loads((tmp_path / "Xends.journal.json").read_text())["ended"] is True
 
 
 def test_under_nohup_a_terminal_that_is_closed_ends_nothing(tmp_path):
