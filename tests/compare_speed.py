@@ -50,6 +50,7 @@ from tests.support import paced
 ROOT = Path(__file__).parents[1]
 GIVEN, SHOWN = f"speed-in-{os.getpid()}", f"speed-out-{os.getpid()}"
 LOCKED = 5.0  # seconds until the pacer knows the blocks
+STARTED = 3.0  # seconds until nothing of the start goes on, as the web server's
 OSC = "/bridge/vace"  # a value that no pipeline of these cases uses
 
 Figures = dict[str, float]
@@ -102,7 +103,8 @@ def _through(height: int, fps: float, *arguments: str, settle: float = 0.5) -> C
 
 def _idle(bridge: Process, seconds: float) -> Figures:
     """One frame, and then nothing changes."""
-    return _cost(probe(GIVEN, SHOWN, 1920, 1080, seconds, fps=0, pid=bridge.pid))
+    how: Any = {"fps": 0, "pid": bridge.pid, "settle": STARTED}
+    return _cost(probe(GIVEN, SHOWN, 1920, 1080, seconds, **how))
 
 
 def _made(bridge: Process, seconds: float) -> Figures:
