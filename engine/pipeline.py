@@ -63,7 +63,7 @@ NO_GUIDES = Guides()
 class Pipeline(Protocol):
     """Turns frames and parameters into frames. The constructor may take minutes; nothing else may.
 
-    It may have `prepare(parameters)`, called after blocks: it has ready, and keeps, what a later
+    It may have `prepare(parameters)`, called between blocks: it has ready, and keeps, what a later
     block of these parameters needs, without waiting, and returns how much of it is still coming;
     ValueError, in a sentence, if some of it never will.
     One whose row is `guided` has two additions: `guided(parameters)` returns how many images of

@@ -101,6 +101,7 @@ from engine.worker.steering import Steerer, Steering
 from engine.worker.watchdog import Watchdog
 
 HEARTBEAT = 1.0  # seconds
+GLANCE = 0.05  # seconds between steps of preparing something while no block is made
 ROOM_AGAIN = 1.0  # seconds until a ring that did not fit is tried again
 NOBODY: Mapping[str, str] = MappingProxyType({})  # no parameter's file is to blame
 EMPTY = 30  # blocks in a row without an image: some pipelines need a few before the first
@@ -370,13 +371,14 @@ class Worker:
             self._agree(self._limits.of(shape))
         number = steering.snapshot.number
         self._tell(BlockMade(frames=made, seconds=seconds, snapshot=number, report=report))
-        self._prepare()
 
-    def _prepare(self) -> None:
-        """Continue to prepare what may be requested later; tell how far that is if it changed."""
+    def _prepare(self) -> bool:
+        """Continue to prepare what may be requested later; tell how far that is if it changed.
+        Returns whether some of it is still coming.
+        """
         ahead, prepare = self._ahead, getattr(self._pipeline, "prepare", None)
         if ahead is None:
-            return
+            return False
         ready, problem = True, ""
         with self._watchdog.within(self._quick):
             try:
@@ -387,6 +389,7 @@ class Worker:
         if told != self._prepared:
             self._prepared = told
             self._tell(told)
+        return not (ready or problem)
 
     def _wanted(self, parameters: Parameters) -> int:
         """Number of images that the next block takes; WorkerEnd if it is out of range."""
@@ -586,7 +589,12 @@ class Worker:
     def _answer(self) -> FrameGrant | LoadPipeline | None:
         """The bridge's answer to a request; None if asked to stop instead."""
         while True:
-            match self._order():
+            coming = self._prepare()
+            try:
+                order = self._order(GLANCE if coming else None)
+            except queue.Empty:
+                continue
+            match order:
                 case FrameGrant() | LoadPipeline() as answer:
                     return answer
                 case Stop():
@@ -596,15 +604,16 @@ class Worker:
                         self._pipeline.reset()
                 case PrepareBlock(snapshot=snapshot):
                     self._ahead, self._prepared = self._steerer.of(snapshot), None
-                    self._prepare()
                 case RenewRing():
                     self._drop_output()
                 case BridgeHello():
                     pass  # a channel accepts one only as the first message
 
-    def _order(self) -> BridgeMessage:
-        """Wait for the bridge's next message; WorkerEnd if it is invalid."""
-        order = self._commands.get()
+    def _order(self, patience: float | None = None) -> BridgeMessage:
+        """Wait for the bridge's next message; WorkerEnd if it is invalid, queue.Empty if none comes
+        within `patience` seconds.
+        """
+        order = self._commands.get(timeout=patience)
         if isinstance(order, WorkerEnd):
             raise order
         return order

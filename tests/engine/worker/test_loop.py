@@ -246,7 +246,9 @@ def test_a_stream_is_reset_between_two_blocks_and_a_ring_made_anew():
         assert talk.block()[1]["resets"] == 1
 
 
-def test_what_comes_later_is_prepared_between_blocks_and_told_when_that_changes(monkeypatch):
+def test_what_comes_later_is_prepared_beside_what_is_made_and_told_when_that_changes(
+    monkeypatch,
+):
     asked = []
 
     def prepare(pipeline, parameters):
@@ -266,14 +268,13 @@ def test_what_comes_later_is_prepared_between_blocks_and_told_when_that_changes(
         monkeypatch.setattr(Counter, "prepare", prepare, raising=False)
         talk.say(ahead(2, "soon"))
         assert not talk.hears(BlockPrepared).ready
-        for _ in range(2):
-            talk.grant(words="now")
-            assert talk.block()[1]["words"] == "now"
         assert talk.hears(BlockPrepared) == BlockPrepared(snapshot=2, ready=True, problem="")
+        talk.grant(words="now")
+        assert talk.block()[1]["words"] == "now"
         talk.say(ahead(3, "none such"))
         told = talk.hears(BlockPrepared)
         assert (told.ready, told.problem) == (False, "There is none such.")
-    assert asked == ["soon"] * 3 + ["none such"]
+    assert asked.index("none such") >= 3
 
 
 def test_a_granted_ring_that_is_gone_is_told_and_another_one_asked_for():
