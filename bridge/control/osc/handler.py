@@ -58,7 +58,7 @@ HELD = 0.008  # seconds for which listeners hear of a moving fader once, whateve
 LOG_EVERY = 1.0  # seconds between log lines, and between reported errors, of one kind
 MOST_TROUBLE = 16  # of both, over all kinds, in that time
 MOST_KINDS = 512  # kinds of errors remembered
-MOST_ROWS = 256  # messages of a bundle, after thinning
+MOST_ROWS = 256  # messages of a bundle; of more, after thinning
 MOST_BY_PATTERN = 256  # values set by the patterns of a bundle, or work that takes as long
 MOST_PRESSES = 50  # per button and second
 SHOWN = 3  # addresses of a change named in its setter
@@ -109,8 +109,10 @@ class Handler:
         self._blind = blind(self.specs)
         # Commands talk to one sender: patterns never match them.
         self._patterns = Patterns((*self.specs, *self._buttons) if patterns else ())
-        self._thinned = frozenset(address.encode() for address in (*self.specs, *self._blind))
-        self._others = frozenset(a.encode() for a in (*self._buttons, *self._commands))
+        self._thinned = {address.encode(): spec.name for address, spec in self.specs.items()}
+        self._thinned |= {address.encode(): address for address in self._blind}
+        numbered = (f"{address}/" for address in self._indexed)
+        self._others = frozenset(a.encode() for a in (*self._buttons, *self._commands, *numbered))
         self._allowance = Allowance()
         self._by_pattern = 0  # work done for patterns of this datagram
         self._told_at = 0.0
@@ -413,7 +415,7 @@ class Handler:
         return found if place == end else {}
 
     def _bundle(self, data: bytes, sender: Sender) -> bool:
-        """The messages of a bundle, thinned like single ones."""
+        """The messages of a bundle; of very many, thinned like single ones."""
         try:
             messages = split(data)
         except PacketError as error:
@@ -421,10 +423,12 @@ class Handler:
             return False
         counters = self._desk.counters
         counters.osc_messages += len(messages) - 1
-        inbox = self.inbox()
-        for message in messages:
-            inbox.add(message, sender)
-        rows = inbox.take()
+        rows = [[Item(message, sender)] for message in messages]
+        if len(rows) > MOST_ROWS:  # thin it
+            inbox = self.inbox()
+            for message in messages:
+                inbox.add(message, sender)
+            rows = inbox.take()
         if len(rows) > MOST_ROWS:
             text = f"A bundle holds {len(rows)} messages; at most {MOST_ROWS} fit."
             self.refuse("bundle", text, sender)

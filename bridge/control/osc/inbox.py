@@ -10,7 +10,7 @@ Bundles for later wait in `Later`, only with `--osc-timetags`.
 import heapq
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Mapping
 from time import perf_counter, time
 from typing import NamedTuple, TypeAlias
 
@@ -79,18 +79,19 @@ class Allowance:
 class Inbox:
     """Filled and emptied by one thread.
 
-    Only messages that set a parameter are thinned, by address or by pattern, and never across
-    another kind: of `vace 1, reset, vace 2` all are kept. Older datagrams of an address are kept
+    Only messages that set a parameter are thinned, by parameter or by pattern, and never across
+    another kind: of `vace 1, reset, vace 2` all are kept. Older datagrams of a parameter are kept
     unparsed until the newest proves valid, so that a damaged one does not lose a good value.
     Queries are answered with the current value, so their order does not matter.
     """
 
-    def __init__(self, thinned: Iterable[bytes], others: Iterable[bytes] = ()) -> None:
-        """`thinned` are addresses where only the newest message counts, `others` those where every
-        message counts.
+    def __init__(self, thinned: Mapping[bytes, str], others: Collection[bytes] = ()) -> None:
+        """Of the addresses in `thinned` only the newest message counts for each of the parameters
+        that they name; at the `others` every message counts. One that ends with a slash stands for
+        all those with a number behind it.
         """
-        self._thinned = frozenset(thinned)
-        self._known = self._thinned.union(others)
+        self._thinned = thinned
+        self._others = others
         self._newest: dict[Hashable, list[Item]] = {}
         self._ready: list[tuple[Hashable, list[Item]]] = []
 
@@ -101,16 +102,18 @@ class Inbox:
         if data.endswith(QUESTION) and not data.startswith(BUNDLE):
             self._newest[data, sender] = [item]
             return
-        if address not in self._thinned and WILD_BYTES.isdisjoint(address):
+        name = self._thinned.get(address)
+        if name is None and WILD_BYTES.isdisjoint(address):
             self._seal()
             self._ready.append((address, [item]))
             return
-        versions = self._newest.pop(address, None)
+        key = name or address
+        versions = self._newest.pop(key, None)
         if versions is None:
             versions = []
         versions.append(item)
         # Removed and inserted again, so that the order is that of the newest messages.
-        self._newest[address] = versions
+        self._newest[key] = versions
 
     def take(self) -> list[list[Item]]:
         """Everything since the last call, in order; each with its versions, newest last."""
@@ -120,16 +123,17 @@ class Inbox:
         self, allowance: Allowance, cost: Callable[[bytes], int]
     ) -> tuple[list[list[Item]], list[Item]]:
         """The same, plus what is dropped because its sender exceeds its allowance. The newest
-        message of every known address is free and never dropped: no flood loses a fader's last
-        value or the panic button.
+        message of every parameter and known address is free and never dropped: no flood loses a
+        fader's last value or the panic button.
         """
         kept: list[list[Item]] = []
         left: list[Item] = []
         seen: set[Hashable] = set()
         for key, versions in reversed(self._taken()):
             data, sender, _ = versions[-1]
-            if key in self._known and key not in seen:
-                seen.add(key)
+            known = self._known(key)
+            if known is not None and known not in seen:
+                seen.add(known)
             elif allowance.has(sender):
                 allowance.spend(sender, cost(data))
             else:
@@ -138,6 +142,14 @@ class Inbox:
             kept.append(versions)
         kept.reverse()
         return kept, left
+
+    def _known(self, key: Hashable) -> Hashable:
+        """What a free message is of: a parameter, or an address; None if it is not known."""
+        if not isinstance(key, bytes):
+            return key if isinstance(key, str) else None
+        above, slash, number = key.rpartition(b"/")
+        known = above + slash if number.isdigit() else key
+        return next((each for each in (key, known) if each in self._others), None)
 
     def _taken(self) -> list[tuple[Hashable, list[Item]]]:
         self._seal()

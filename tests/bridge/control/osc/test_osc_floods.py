@@ -212,6 +212,7 @@ def counted(monkeypatch, module, name):
 
 FLOODS = {
     "buttons": lambda: [sent("/bridge/reset", 1)],
+    "looks": lambda: [sent(f"/bridge/look/{next(ports) % 999 + 1}", 0)],
     "unknown": lambda: [sent("/bridge/nothing", 1)],
     "garbage": lambda: [(b"/garbage", HOSTILE)],
     "between": lambda: [sent("/bridge/mix", 0.1), sent("/bridge/nothing", 1)],
@@ -236,6 +237,14 @@ def test_in_one_look_no_more_is_parsed_than_allowed_and_the_honest_are_heard(
     assert len(parsed) <= 2.5 * osc_inbox.ALL
     assert looks.value("vace_scale") == 1.5
     assert "panic" in looks.desk.acted
+
+
+def test_a_flood_drops_no_button_with_a_number(looks):
+    looks.look(sent("/bridge/look/3", 1), *[sent("/bridge/nothing", 1)] * 2000)
+    deadline = time.perf_counter() + 40
+    while looks.desk.acted != ["look 3"]:  # in a thread of its own
+        assert time.perf_counter() < deadline
+        time.sleep(0.002)
 
 
 def test_the_newest_of_what_is_too_much_is_done(looks):

@@ -4,6 +4,7 @@ import math
 import random
 import struct
 import threading
+from collections.abc import Sequence
 
 import pytest
 
@@ -185,11 +186,13 @@ def test_every_float_of_the_schema_that_is_heard_at_once_is_read_that_way(held):
 
 FADERS = ("vace", "vace_scale", "mix", "fade", "noise", "noise_scale", "prompt_weight", "steady")
 PATTERNS = ("/bridge/{vace,mix}", "/bridge/*_scale", "/bridge/{fade,steady}", "/bridge/prompt_wei*")
-ALONE = ("black_fade", "hold_s")  # set by one address only: a bad one never hides what was before
+ALONE = ("black_fade", "hold_s", "look_fade", "look/fade")  # which no pattern here sets
 
 
-def drawn(chance: random.Random) -> bytes:
-    """A message that is good, out of range, of another type, or for `ALONE` not a value at all."""
+def drawn(chance: random.Random, junky: Sequence[str]) -> bytes:
+    """A message that is good, out of range, of another type, or for `junky` names no value at
+    all.
+    """
     value = chance.choice([0.0, 0.25, 0.5, 1.0, -3.0, 7.5, chance.random()])
     kind = chance.randrange(10)
     if kind == 0:
@@ -198,7 +201,7 @@ def drawn(chance: random.Random) -> bytes:
         return message("/bridge/" + chance.choice(("max_fps", "prompt")), "24").dgram
     if kind == 2:
         junk = chance.choice(["loud", math.nan, math.inf])
-        return message("/bridge/" + chance.choice(ALONE), junk).dgram
+        return message("/bridge/" + chance.choice(junky), junk).dgram
     given = chance.choice([value, round(value), value > 0, f"{value:.3f}", f"{value * 100:.0f} %"])
     names = (*FADERS, *ALONE)
     return message("/bridge/" + chance.choice(names), value if kind > 5 else given).dgram
@@ -222,8 +225,11 @@ def test_together_messages_set_what_they_set_one_by_one(tmp_path, seed, now, mon
         now[0] += 2
         datagrams: list[bytes] = []
         for _ in range(chance.choice([1, 1, 2, 5, 30])):
-            parts = [drawn(chance) for _ in range(chance.choice([1, 1, 1, 2, 8]))]
-            datagrams.append(chance.choice([parts[0], packed(*parts), packed(packed(*parts))]))
+            parts = [drawn(chance, ALONE)]  # of a flood the newest of each pattern counts
+            if more := chance.choice([0, 0, 0, 2, 8]):
+                parts = [drawn(chance, (*FADERS, *ALONE)) for _ in range(more)]
+            packs = [packed(*parts), packed(packed(*parts))]
+            datagrams.append(chance.choice(packs if more else [parts[0], *packs]))
             for part in split(datagrams[-1]):
                 alone.look(part)
         if len(datagrams) == 1:
