@@ -999,7 +999,8 @@ def bound(does: Mapping[str, Callable[..., Value | None]]) -> Mapping[str, Actio
             "in bridge/session.py."
         )
     return {
-        row.name: Action(row.help, does[row.name], row.argument, waits=row.waits) for row in ACTIONS
+        row.name: Action(row.help, does[row.name], row.argument, waits=row.waits, each=row.each)
+        for row in ACTIONS
     }
 
 

@@ -21,13 +21,14 @@ from engine.parameters import Value
 class Action:
     """A one-shot action: its help sentence and the function that runs it, with the checked value of
     its argument, if one was given. It may answer with a value, such as the number of what it made;
-    it raises ActionError if it cannot do it now. `waits`: it may wait for a disk.
+    it raises ActionError if it cannot do it now. `waits` and `each` as in `ActionSpec`.
     """
 
     help: str
     run: Callable[..., Value | None]
     argument: Argument | None = None
     waits: bool = field(default=False, kw_only=True)
+    each: bool = field(default=False, kw_only=True)
 
     def takes(self, *given: object) -> tuple[Value, ...]:
         """What to run it with; ValueError with one sentence for a value that it does not take, or

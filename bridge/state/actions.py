@@ -51,13 +51,15 @@ class Argument:
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
     """An action: its name, `/bridge/NAME` over OSC, and what it does, in one sentence. It may take
-    an argument. One that `waits` may wait for a disk.
+    an argument. One that `waits` may wait for a disk; of those that come meanwhile only the newest
+    is done, unless `each` counts.
     """
 
     name: str
     help: str
     argument: Argument | None = None
     waits: bool = False
+    each: bool = False
 
     def told(self) -> dict[str, Any]:
         """As the schema has it."""
@@ -100,6 +102,7 @@ ACTIONS = (
         "Save the current look, under this number or the next free one.",
         LOOK,
         waits=True,
+        each=True,
     ),
     ActionSpec("go", "Show the next cue, once it is ready."),
     ActionSpec("cue", "Show the cue of this number, once it is ready.", CUE),
@@ -115,8 +118,9 @@ ACTIONS = (
         "undo",
         "Take back the last step: what one hand changed without a rest, or a switch.",
         waits=True,
+        each=True,
     ),
-    ActionSpec("redo", "Make the step again that was taken back last.", waits=True),
+    ActionSpec("redo", "Make the step again that was taken back last.", waits=True, each=True),
     ActionSpec("tap", "A beat is now; several set the tempo."),
     ActionSpec(
         "beat",
@@ -132,7 +136,9 @@ ACTIONS = (
     ),
     ActionSpec("learn", "Let the next MIDI control that moves within 10 s move this.", TARGET),
     ActionSpec("learn/cancel", "Stop waiting for a MIDI control."),
-    ActionSpec("learn/forget", "No MIDI control moves this any more.", TARGET, waits=True),
+    ActionSpec(
+        "learn/forget", "No MIDI control moves this any more.", TARGET, waits=True, each=True
+    ),
 )
 
 # What else follows /bridge/ in OSC: commands with an argument, queries, and replies.

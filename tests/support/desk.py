@@ -64,7 +64,11 @@ class FakeDesk:
         self.show.files.listen(self.midi.maps.read)
         self.actions = {
             spec.name: Action(
-                spec.help, partial(self._act, spec.name), spec.argument, waits=spec.waits
+                spec.help,
+                partial(self._act, spec.name),
+                spec.argument,
+                waits=spec.waits,
+                each=spec.each,
             )
             for spec in ACTIONS
         }

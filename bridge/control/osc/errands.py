@@ -9,10 +9,12 @@ from bridge.control.osc.inbox import Sender
 from engine.parameters import Value
 
 MOST = 100  # errands of one kind that wait
+MOST_GROUPS = 500  # that wait in one place; each sets or does something that no later one does
 
 Errand: TypeAlias = Callable[[], object]
 Asked: TypeAlias = tuple[str, object]  # the address in the message, and the value
 Checked: TypeAlias = tuple[str, Value]  # the same, once the value has been checked
+Deed: TypeAlias = tuple[str, int]  # an address; a number of its own where each press counts, else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Group:
     sender: Sender
     looks: dict[str, Asked]
     changes: dict[str, Checked]
-    deeds: dict[str, Errand]
+    deeds: dict[Deed, Errand]
 
 
 class Groups:
@@ -46,9 +48,9 @@ class Groups:
                 # one that waited for its time tag was sent before those that arrived meanwhile
                 late = other.turn > group.turn
                 gone += _taken_out(*((group, other) if late else (other, group)))
-            self._waiting[place] = [
-                each for each in (*waiting, group) if each.looks or each.changes or each.deeds
-            ]
+            left = [each for each in (*waiting, group) if each.looks or each.changes or each.deeds]
+            gone += sum(len(each.deeds) for each in left[:-MOST_GROUPS])
+            self._waiting[place] = left[-MOST_GROUPS:]
         return gone
 
     def next(self, place: str) -> Group | None:
@@ -64,8 +66,8 @@ def _taken_out(older: Group, newer: Group) -> int:
     for name in (*newer.looks, *newer.changes):
         gone += older.looks.pop(name, None) is not None
         gone += older.changes.pop(name, None) is not None
-    for address in newer.deeds:
-        gone += older.deeds.pop(address, None) is not None
+    for deed in newer.deeds:
+        gone += older.deeds.pop(deed, None) is not None
     return gone
 
 

@@ -8,12 +8,13 @@ from contextlib import suppress
 from difflib import get_close_matches
 from functools import lru_cache, partial
 from ipaddress import ip_address
+from itertools import count as counting
 from itertools import islice
 from time import perf_counter, time
 from typing import Any
 
 from bridge.control.bridge_api import Action, BridgeApi
-from bridge.control.osc.errands import Asked, Checked, Errand, Errands, Group, Groups
+from bridge.control.osc.errands import Asked, Checked, Deed, Errand, Errands, Group, Groups
 from bridge.control.osc.feedback import Feedback
 from bridge.control.osc.inbox import (
     WILD_BYTES,
@@ -130,6 +131,7 @@ class Handler:
         self._traced: set[str] = set()
         self._advised: set[tuple[str, str]] = set()  # machines, and the advice they got
         self._errands = Errands()
+        self._count = counting(1)  # of deeds that each count
         self._lock = threading.Lock()
 
     def inbox(self) -> Inbox:
@@ -227,8 +229,9 @@ class Handler:
         then, self._then = self._in_turn(self._then), []
         if looks and whole:
             changes, self._changes = self._changes, {}
-            deeds = {a: deed for a, deed in then if self._button(a) or a in ON_DISK}
-            then = [(a, deed) for a, deed in then if a not in deeds]
+            held = [(a, deed) for a, deed in then if self._button(a) or a in ON_DISK]
+            deeds = {(a, next(self._count) if self._counts(a) else 0): deed for a, deed in held}
+            then = [row for row in then if row not in held]
             self._look_aside(looks, changes, deeds)
         else:
             self._put()
@@ -242,7 +245,7 @@ class Handler:
                 continue
             turn = self._turn or self._desk.store.turn()
             errand = partial(self._attempt_at, turn, self._sender, address, deed)
-            if self._errands.put(kind, errand, each=kind == STEPS):
+            if self._errands.put(kind, errand, each=self._counts(address)):
                 self._desk.counters.osc_coalesced += 1
 
     def _put(self) -> None:
@@ -270,7 +273,7 @@ class Handler:
         self,
         looks: dict[str, Asked],
         changes: dict[str, Checked] | None = None,
-        deeds: dict[str, Errand] | None = None,
+        deeds: dict[Deed, Errand] | None = None,
     ) -> None:
         """Off this thread, check and store values that need files, together with `changes`; then
         do `deeds`.
@@ -290,7 +293,7 @@ class Handler:
         while group := self._groups.next(place):
             with self._desk.store.at(group.turn):
                 self._attempt(group.sender, "value", self._found, group)
-            for address, deed in group.deeds.items():
+            for (address, _), deed in group.deeds.items():
                 self._attempt_at(group.turn, group.sender, address, deed)
 
     def _found(self, group: Group) -> None:
@@ -462,6 +465,11 @@ class Handler:
         return self._buttons.get(address) or (
             self._indexed.get(above) if number.isdecimal() else None
         )
+
+    def _counts(self, address: str) -> bool:
+        """Whether each press of the button at an address counts, and not only the newest."""
+        action = self._button(address)
+        return action is not None and action.each
 
     def _errand(self, address: str) -> str:
         """The errand kind of a message; empty if it is done at once."""

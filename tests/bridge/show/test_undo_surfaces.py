@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from urllib.error import HTTPError
 
 import pytest
@@ -13,12 +14,12 @@ from pythonosc.osc_message import OscMessage
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from bridge.control.bridge_api import Action
 from bridge.control.osc.feedback import Feedback
 from bridge.control.osc.handler import Handler
 from bridge.control.osc.packets import encoded
 from bridge.show.undo import REST
 from bridge.state.change import By, Setter
+from tests.bridge.control.osc.test_osc_streams import packed
 from tests.support.bridge import running
 from tests.support.desk import HERE
 from tests.support.rig import running_session
@@ -42,7 +43,8 @@ def test_each_press_by_osc_counts_in_order_while_a_disk_sleeps(desk):
         pressed.append(name)
 
     desk.actions = {
-        name: Action("x.", lambda name=name: press(name), waits=True) for name in ("undo", "redo")
+        name: replace(desk.actions[name], run=lambda name=name: press(name))
+        for name in ("undo", "redo")
     }
     handler = Handler(desk, Feedback(desk, lambda *_: True, ()))
     wanted = ["undo"] * 5 + ["redo", "undo", "redo"]
@@ -53,6 +55,27 @@ def test_each_press_by_osc_counts_in_order_while_a_disk_sleeps(desk):
     until(lambda: len(pressed) == len(wanted))
     handler.close()
     assert pressed == wanted
+
+
+@pytest.mark.parametrize("beside", [(), ("/bridge/reference", "none.png")])
+def test_each_save_by_osc_counts_while_a_disk_sleeps(desk, beside):
+    saved, awake = [], threading.Event()
+
+    def save(number):
+        assert awake.wait(LONG)
+        saved.append(number)
+
+    desk.actions = {"look/save": replace(desk.actions["look/save"], run=save)}
+    handler = Handler(desk, Feedback(desk, lambda *_: True, ()))
+    for first in (1, 5):
+        save_two = (("/bridge/look/save", first + number) for number in (1, 2))
+        save_one = (f"/bridge/look/save/{first + 3}", 1)
+        parts = [encoded(*each) for each in (*filter(None, [beside]), *save_two, save_one)]
+        handler.take(packed(*parts), SENDER)
+    awake.set()
+    until(lambda: len(saved) == 6)
+    handler.close()
+    assert saved == [2, 3, 4, 6, 7, 8]
 
 
 class Told:
