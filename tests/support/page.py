@@ -76,6 +76,21 @@ def move(page, name, value, event="input"):
     }})()""")
 
 
+def dragged(data, name):
+    """What puts a file into `carried`."""
+    return f"carried.items.add(new File([new Uint8Array({list(data)})], {name!r}))"
+
+
+def drop(page, carries):
+    """Drop something anywhere on the page."""
+    page.run(f"""(() => {{
+        const carried = new DataTransfer();
+        {carries};
+        document.querySelector("h1").dispatchEvent(new DragEvent("drop",
+            {{dataTransfer: carried, bubbles: true, cancelable: true}}));
+    }})()""")
+
+
 def unfold(page):
     page.run("for (const part of document.querySelectorAll('details')) part.open = true")
 

@@ -14,7 +14,7 @@ import * as weights from "./models.js";
 import * as pipelines from "./pipelines.js";
 import * as prompt from "./prompt.js";
 import { find, folding, search, section } from "./sections.js";
-import { sources, use } from "./sources.js";
+import { dropped, sources, use } from "./sources.js";
 import { onlyOutput, stage } from "./stage.js";
 import * as status from "./status.js";
 import * as tempo from "./tempo.js";
@@ -197,6 +197,18 @@ function connection(alive, why) {
   connected = true;
 }
 
+// A file may be dropped anywhere: where nothing else takes it, it is a source.
+function drops() {
+  const side = document.getElementById("side");
+  document.ondragover = (event) => event.preventDefault();
+  document.ondrop = (event) => {
+    if (event.defaultPrevented) return;
+    event.preventDefault();
+    if (side.closest("[inert]")) return; // locked, or only viewed
+    dropped(event.dataTransfer);
+  };
+}
+
 async function begin() {
   let found;
   try {
@@ -215,6 +227,7 @@ async function begin() {
   take(found);
   listen("events", heard, connection, true);
   sources();
+  drops();
   log();
 }
 

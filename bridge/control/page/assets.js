@@ -119,7 +119,7 @@ async function upload(file) {
 }
 
 // A file name without characters that the bridge refuses, and within its length limit.
-function sendable(name) {
+export function sendable(name) {
   let kept = name.normalize("NFC").replace(/[/\\:*?"<>|\p{C}\p{Zl}\p{Zp}]|^[ .]|\.(?=\.)/gu, "_");
   while (new TextEncoder().encode(kept).length > 120) kept = [...kept].slice(1).join("");
   return kept.replace(/^[ .]/, "_");

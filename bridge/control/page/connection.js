@@ -36,11 +36,32 @@ export async function fetched(path, options = {}) {
     throw Object.assign(new Error("The bridge is offline."), { cause: error, offline: true });
   }
   if (answer.ok) return answer;
-  const { detail } = await answer.json();
+  throw refusal(await answer.json());
+}
+
+function refusal({ detail }) {
   const listed = Array.isArray(detail) ? detail : [];
-  throw Object.assign(
+  return Object.assign(
     new Error(listed.length ? listed.map(({ msg }) => msg).join(" ") : String(detail)),
     { problems: Object.fromEntries(listed.map(({ loc, msg }) => [loc.at(-1), msg])) });
+}
+
+// Send a large file, as `fetched`; `progress` gets 0 to 1, `signal` ends it: then the answer is
+// undefined.
+export function upload(path, file, progress, signal) {
+  return new Promise((done, failed) => {
+    const request = new XMLHttpRequest(); // fetch does not tell how far it is
+    request.responseType = "json";
+    request.upload.onprogress = ({ loaded, total }) => progress(loaded / total);
+    request.onload = () => (request.status < 400 ? done(request.response)
+      : failed(refusal(request.response)));
+    request.onerror = () => failed(new Error("The connection was lost; nothing was kept."));
+    request.onabort = () => done();
+    signal.addEventListener("abort", () => request.abort());
+    request.open("POST", at(path));
+    request.setRequestHeader("content-type", "application/octet-stream");
+    request.send(file);
+  });
 }
 
 // A socket that reconnects by itself: `heard` gets its messages; `alive` is called on connecting,

@@ -1,11 +1,14 @@
-// The sources available now, each with a thumbnail, the demo, and any film or picture by its path.
+// The sources available now, each with a thumbnail, the demo, and any film or picture: by its path,
+// or uploaded.
 // A click selects one as the input, or as VACE's control video or mask.
-import { ask, picture } from "./connection.js";
+import { sendable } from "./assets.js";
+import { ask, picture, upload } from "./connection.js";
 import { button, element } from "./elements.js";
-import { attempt, tell } from "./messages.js";
+import { attempt, hush } from "./messages.js";
 import { preview } from "./preview.js";
 
 const BEAT = 2000; // milliseconds between two refreshes
+const HERE = ["localhost", "127.0.0.1", "[::1]"]; // this page's machine is the bridge's
 
 const ROLES = {
   source: { words: "input", help: "" },
@@ -28,7 +31,15 @@ const none = button("none", () => take("none", none));
 const field = element("input", { type: "text", spellcheck: false, autocomplete: "off",
   placeholder: "path of a film or picture, or a URI", ariaLabel: "Path or URI of a source" });
 const path = element("form", { className: "path" }, field,
-  element("button", { type: "submit", textContent: "Open" }));
+  element("button", { type: "submit", textContent: "Open" }),
+  button("Choose a file…", () => file.click()));
+const file = element("input", { type: "file", accept: "video/*,image/*", hidden: true });
+const bar = element("progress", { max: 1, ariaLabel: "Upload" });
+const arriving = element("span", { className: "soft" });
+const stop = button("cancel", () => ending?.abort());
+const upward = element("div", { className: "readiness", hidden: true, role: "status" }, arriving, bar,
+  stop);
+let ending; // of the upload that runs
 let known = {};
 let role = "source";
 let onScreen = false;
@@ -43,18 +54,12 @@ export function sources() {
     event.preventDefault();
     if (field.value.trim()) take(field.value.trim(), path);
   };
+  file.onchange = () => {
+    if (file.files[0]) send(file.files[0]);
+    file.value = "";
+  };
   card.append(element("div", { className: "buttons" }, ...choices, none), standing, list, nothing,
-    path);
-  card.ondragover = (event) => {
-    event.preventDefault();
-    card.classList.add("over");
-  };
-  card.ondragleave = () => card.classList.remove("over");
-  card.ondrop = (event) => {
-    event.preventDefault();
-    card.classList.remove("over");
-    dropped(event.dataTransfer);
-  };
+    path, upward, file);
   draw([]);
   choose(role);
   new IntersectionObserver((seen) => {
@@ -96,20 +101,44 @@ function take(uri, place) {
   return attempt(place, () => ask(role, "POST", { uri }));
 }
 
-// Some file managers hand over the path; browsers keep it from a page otherwise.
-function dropped(carried) {
+// A film or picture is used in the role that is chosen. Some file managers hand over its path, which
+// means the same file if the bridge is on this machine; else the file itself is uploaded.
+export function dropped(carried) {
   const uri = carried.getData("text/uri-list").split(/\r?\n/).find((line) => line.includes(":"))
     ?? carried.getData("text/plain").trim();
-  const [file] = carried.files;
-  if (uri) {
+  const [dragged] = carried.files;
+  if (dragged && !(uri && HERE.includes(location.hostname))) send(dragged);
+  else if (uri) {
     field.value = uri.startsWith("file://") ? decodeURIComponent(new URL(uri).pathname)
       .replace(/^\/(?=[A-Za-z]:)/, "") : uri;
     take(field.value, path);
-  } else if (file) {
-    field.focus();
-    tell(path, `A browser does not say where ${file.name} is: copy its path in the file manager `
-      + "(Windows: Shift, right click, Copy as path) and paste it here.");
   }
+}
+
+function send(picked) {
+  document.getElementById("sources").open = true;
+  return attempt(path, async () => {
+    if (ending) throw new Error("Another film is being uploaded; cancel it, or wait.");
+    ending = new AbortController();
+    const wanted = role;
+    const progress = (part) => {
+      bar.value = part;
+      arriving.textContent = part < 1 ? `${picked.name}: ${Math.floor(100 * part)} %`
+        : `${picked.name} is being opened`;
+    };
+    progress(0);
+    hush(path);
+    upward.hidden = false;
+    upward.scrollIntoView({ block: "center" });
+    try {
+      const told = await upload(`films?name=${encodeURIComponent(sendable(picked.name))}`, picked,
+        progress, ending.signal);
+      if (told) await ask(wanted, "POST", { uri: told.uri });
+    } finally {
+      ending = undefined;
+      upward.hidden = true;
+    }
+  });
 }
 
 async function look() {

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.state.references import add
 from bridge.transports import Offer
-from tests.support.page import sending, thumbnails, tile, typed, until
+from tests.support.page import dragged, drop, sending, thumbnails, tile, typed, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -208,19 +208,54 @@ def test_references_are_taken_and_deleted_where_they_are_shown(opened):
         until(lambda: desk.store.snapshot.values["reference"] == "")
 
 
-def test_a_dropped_path_is_opened_and_a_film_without_one_says_what_to_do(opened):
-    drop = """(() => {{
-        const carried = new DataTransfer();
-        {}
-        document.getElementById("sources").dispatchEvent(new DragEvent("drop",
-            {{dataTransfer: carried, bubbles: true, cancelable: true}}));
-    }})()"""
+def test_a_film_is_dropped_chosen_uploaded_and_becomes_the_source(opened):
+    data = cv2.imencode(".png", np.full((20, 20, 3), 90, np.uint8))[1].tobytes()
     said = "document.querySelector('#sources .message')?.innerText ?? ''"
+    idle = "!document.querySelector('#sources progress').checkVisibility()"
     with opened([]) as (desk, page):
-        page.run(drop.format("carried.items.add(new File(['x'], 'my film.mp4'))"))
-        page.until(f"({said}).includes('where my film.mp4 is')")
+        page.size(390, 900)
+        drop(page, dragged(data, "my: film.png"))
+        page.until(idle)
+        kept = Path(desk.attached.pop().removeprefix("file:"))
+        assert kept.parent == desk.assets / "films"
+        assert kept.name.startswith("my_ film-")
+        page.run("document.querySelector('[data-role=mask]').click()")
+        page.run(f"""(() => {{
+          const carried = new DataTransfer();
+          {dragged(data, "cut.png")};
+          const field = document.querySelector("#sources input[type=file]");
+          field.files = carried.files;
+          field.dispatchEvent(new Event("change"));
+        }})()""")
+        page.until(idle)
+        role, uri = desk.attached.pop()
+        assert (role, "cut-" in uri) == ("mask", True)
+        drop(page, dragged(b"just words", "broken.mp4"))
+        page.until(f"({said}).includes('broken.mp4')")
+        assert page.run(idle)
+        assert page.run("document.documentElement.scrollWidth") <= 390
+        page.press("k", 75, text="k")
+        page.until("document.querySelector('main').inert")
+        drop(page, dragged(data, "late.png"))
+        assert desk.attached == []
+        assert len(list(kept.parent.iterdir())) == 2
+
+
+def test_an_upload_can_be_cancelled(opened):
+    with opened([]) as (desk, page):
+        drop(page, "carried.items.add(new File([new Uint8Array(6e7)], 'long.mp4'))")
+        stop = """[...document.querySelectorAll('#sources button')]
+            .find((e) => e.innerText === 'cancel' && e.checkVisibility())"""
+        page.run(f"{stop}.click()")
+        page.until(f"!({stop})")
+        folder = desk.assets / "films"
+        until(lambda: not folder.exists() or not list(folder.iterdir()))
+        assert desk.attached == []
+
+
+def test_a_dropped_path_is_opened_where_it_is(opened):
+    with opened([]) as (desk, page):
         for uri in ("file:///shows/a%20b.mp4", "/shows/a b.mp4"):
             kind = "text/uri-list" if ":" in uri else "text/plain"
-            page.run(drop.format(f"carried.setData('{kind}', '{uri}')"))
+            drop(page, f"carried.setData('{kind}', '{uri}')")
             until(lambda: desk.attached and desk.attached.pop() == "file:/shows/a b.mp4")
-            page.until(f"({said}) === ''")
