@@ -14,6 +14,7 @@ import * as weights from "./models.js";
 import * as pipelines from "./pipelines.js";
 import * as prompt from "./prompt.js";
 import { find, folding, search, section } from "./sections.js";
+import { offer, panel as showFile } from "./showfile.js";
 import { dropped, sources, use } from "./sources.js";
 import { onlyOutput, stage } from "./stage.js";
 import * as status from "./status.js";
@@ -60,7 +61,8 @@ function groups() {
   const others = cards.filter(([name]) => !FIRST.includes(name)).map(([, card]) => card);
   played = schema.actions.some(({ name }) => name === "look");
   document.getElementById("first").replaceChildren(...elsewhereNote(),
-    ...(played ? [section("Cues", ...cues.panel()), section("Looks", ...looks.panel())] : []),
+    ...(played ? [section("Cues", ...cues.panel()), section("Looks", ...looks.panel()),
+      section("Show file", ...showFile())] : []),
     ...first, section("Tempo", ...tempo.panel(beats)));
   blind.panel();
   document.getElementById("groups").replaceChildren(...others, buttons,
@@ -197,7 +199,7 @@ function connection(alive, why) {
   connected = true;
 }
 
-// A file may be dropped anywhere: where nothing else takes it, it is a source.
+// A file may be dropped anywhere: where it is not taken, it is a show, or else a source.
 function drops() {
   const side = document.getElementById("side");
   document.ondragover = (event) => event.preventDefault();
@@ -205,7 +207,9 @@ function drops() {
     if (event.defaultPrevented) return;
     event.preventDefault();
     if (side.closest("[inert]")) return; // locked, or only viewed
-    dropped(event.dataTransfer);
+    const [file] = event.dataTransfer.files;
+    if (file?.name.toLowerCase().endsWith(".show")) offer(file);
+    else dropped(event.dataTransfer);
   };
 }
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from bridge.show import showfile
 from engine.catalog.rows import Catalog
-from tests.support.page import SHIFT, move, until
+from tests.support.page import SHIFT, dragged, drop, move, until
 from tests.support.rig import running_session
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -237,3 +238,55 @@ def test_the_tempo_is_tapped_and_seen_in_one_place(opened):
         page.until(f"{own}.innerText.includes({told!r})")
         page.until(f"[...{own}.querySelectorAll('.bar i')].findIndex("
                    "(e) => e.classList.contains('on')) === 2")  # fmt: skip
+
+
+def test_the_show_is_saved_and_another_one_opened_with_each_proposal_asked(
+    opened, tmp_path, monkeypatch
+):
+    proposals = {"source": "spout:Cam", "mask": "no such", "osc_feedback": "10.0.0.5:9000"}
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(showfile, "this_machine", lambda: "0" * 16)
+        tour = showfile.written(showfile.ShowFile(
+            name="Tour", pipeline="stylize", values={"vace_scale": 0.5, "gone": 1},
+            proposals=proposals,
+        ))  # fmt: skip
+    with opened() as (desk, page):
+        card = """[...document.querySelectorAll('#side details.card')]
+            .find((e) => e.querySelector('h2').textContent === 'Show file')"""
+        buttons = f"[...{card}.querySelectorAll('button')]"
+        press = f"{buttons}.find((e) => e.textContent === '{{}}').click()"
+        desk.show.save(1, "sea")
+        page.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+        page.run(press.format("Save the show"))
+        page.until(f"{card}.innerText.includes('Desk.show is saved.')")
+        until(lambda: (tmp_path / "Desk.show").is_file())
+        until(
+            lambda: showfile.read((tmp_path / "Desk.show").read_bytes()).looks[0][0].name == "sea"
+        )
+
+        page.size(390, 900)
+        drop(page, dragged(b"PK no zip", "broken.show"))
+        page.run(press.format("replace"))
+        page.until(f"{card}.querySelector('.message')?.innerText.includes('This is no show file')")
+        drop(page, dragged(tour, "tour.show"))
+        page.run(press.format("keep"))
+        assert desk.show.looks.all != ()
+        drop(page, dragged(tour, "tour.show"))
+        page.until(f"!{card}.querySelector('.message')")
+        page.run(press.format("replace"))
+        page.until(f"{card}.innerText.includes('tour.show is open: 0 looks.')")
+        until(lambda: desk.store.snapshot.values["vace_scale"] == 0.5)
+        assert "no parameter 'gone'" in page.run(f"{card}.querySelector('.problem').innerText")
+        rows = f"[...{card}.querySelectorAll('.proposal b')].map((e) => e.textContent).join()"
+        assert page.run(rows) == "spout:Cam,no such,10.0.0.5:9000"
+        assert desk.attached == [], "nothing of another machine is used unasked"
+        assert page.run("document.documentElement.scrollWidth") <= 390
+        page.run(f"{card}.querySelector('[aria-label=\"Use the mask no such\"]').click()")
+        page.until(f"{card}.querySelector('.proposal + .message') !== null")
+        page.run(f"{card}.querySelector('[aria-label=\"Use the source spout:Cam\"]').click()")
+        until(lambda: desk.attached == ["spout:Cam"])
+        page.run(
+            f"{card}.querySelector('[aria-label=\"Leave the OSC feedback 10.0.0.5:9000\"]').click()"
+        )
+        page.until(f"{rows} === 'no such'")
+        assert [each for each in page.complaints() if "exception" in each] == []
