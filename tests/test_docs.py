@@ -375,6 +375,12 @@ def test_every_promise_has_its_tests_or_says_why_not(document, letter, count):
         assert all(map(is_there, named)), (number, named)
 
 
+def test_every_feature_of_the_page_has_a_test():
+    named = re.findall(r"`([^`]+::[^`]+)`", text("docs/page.md"))
+    assert len(named) == 25
+    assert [test for test in named if not is_there(f"tests/bridge/control/page/{test}")] == []
+
+
 @pytest.mark.parametrize("document", [name for name, _, _ in PROMISES])
 def test_a_cell_in_bold_ends_so(document):
     for line in text(document).splitlines():
