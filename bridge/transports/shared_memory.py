@@ -10,7 +10,7 @@ from bridge.transports import Offer, Options, TransportError
 from bridge.transports.base import TransportBase
 from engine.ipc.public_ring import PublicReader, PublicWriter
 from engine.ipc.ring import Header, Slot, is_alive, look
-from engine.ipc.segments import YOUNG, RingError, is_young, public_names
+from engine.ipc.segments import YOUNG, NoRing, RingError, is_young, public_names
 
 LONGEST_NAME = 80  # characters
 SLOTS = 4
@@ -141,7 +141,8 @@ class SharedMemorySource(TransportBase):
             return None
         except RingError as error:
             # A segment being created is not a ring yet.
-            self._tell(str(error), at_once=not is_young(self._name))
+            unfinished = isinstance(error, NoRing) and is_young(self._name)
+            self._tell(str(error), at_once=not unfinished)
             return None
         self._flaw, self._flawed_at = "", 0.0
         if is_alive(ring.writer):

@@ -14,7 +14,7 @@ from time import perf_counter
 
 import numpy as np
 
-from engine.ipc.ring import HEAD, LARGEST, STALE, Header, RingReader, RingWriter, Slot, look
+from engine.ipc.ring import HEAD, STALE, Header, RingReader, RingWriter, Slot, look
 from engine.ipc.segments import HEADER, PREFIX, NoRing, RingError, folder, unlink
 from engine.pipeline import Image
 from engine.system.buffers import PAGE, Buffers
@@ -33,10 +33,7 @@ if sys.platform == "win32":
         has_holes = False
 
         def __init__(self, name: str) -> None:
-            super().__init__(name)
-            if self.width * self.height > LARGEST:
-                self.close()
-                raise _too_large(name, self.width, self.height)
+            super().__init__(name, foreign=True)
 
         def has_name(self) -> bool:
             """Whether the name still refers to this segment."""
@@ -119,9 +116,7 @@ else:
             file = open_file(name)
             try:
                 self._data = os.pread(file, HEADER, 0)
-                header = Header.of(name, self._data, os.fstat(file).st_size)
-                if not header.is_taken:
-                    raise _too_large(name, header.width, header.height)
+                header = Header.of(name, self._data, os.fstat(file).st_size, foreign=True)
             except BaseException:
                 os.close(file)
                 raise
@@ -277,10 +272,3 @@ else:
         if hasattr(os, "pwritev"):
             return os.pwritev(file, [image.data], at)
         return os.pwrite(file, image.data, at)
-
-
-def _too_large(name: str, width: int, height: int) -> RingError:
-    return RingError(
-        f"{PREFIX}{name} says that its pictures are {width}x{height}; "
-        f"at most {LARGEST >> 20} million pixels are taken."
-    )

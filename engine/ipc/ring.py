@@ -103,9 +103,9 @@ class Header:
         return cls(slots, width, height, generation % (1 << 64), 0, os.getpid(), stride)
 
     @classmethod
-    def of(cls, name: str, data: bytes, size: int) -> Self:
+    def of(cls, name: str, data: bytes, size: int, *, foreign: bool = False) -> Self:
         """Read the first bytes of a segment of `size` bytes; NoRing if it is not a ring, or claims
-        to be larger than it is.
+        to be larger than it is. A plain RingError for a size that no `foreign` program may have.
         """
         if len(data) < HEADER or data[:8] != MAGIC:
             raise NoRing(f"{PREFIX}{name} is not a frame segment of spout-bridge; {CURE}.")
@@ -113,6 +113,11 @@ class Header:
         if version != VERSION:
             raise NoRing(f"{PREFIX}{name} has version {version} instead of {VERSION}; {CURE}.")
         found = cls(*numbers)
+        if foreign and not found.is_taken:
+            raise RingError(
+                f"{PREFIX}{name} says that its pictures are {found.width}x{found.height}; "
+                f"at most {LARGEST >> 20} million pixels are taken."
+            )
         if flaw := found._flaw(size):
             raise NoRing(f"The header of {PREFIX}{name} is wrong: {flaw}; {CURE}.")
         return found
@@ -252,11 +257,11 @@ class RingWriter(_Mapping):
 class RingReader(_Mapping):
     """The reading side. `cursor` is the number of the next frame that `next` returns."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, foreign: bool = False) -> None:
         """Raises FileNotFoundError if the segment does not exist, RingError if it is not a ring."""
         memory = attach(name)
         size = len(memory) if len(memory) % 8 == 0 else 0  # the views are of whole words
-        super().__init__(name, memory, Header.of(name, memory[:HEADER], size))
+        super().__init__(name, memory, Header.of(name, memory[:HEADER], size, foreign=foreign))
         self.cursor = 0
         self.dropped = 0
         self._buffers = Buffers(self.width, self.height)

@@ -470,7 +470,7 @@ LIES = {
     "odd stride": (header(stride=12_353), "stride is 12353, not a multiple of 8"),
     "other version": (b"SPBRIDGE\x02" + header()[9:], "has version 2 instead of 1"),
     "noise": (np.random.default_rng(5).bytes(64), "is not a frame segment of spout-bridge"),
-    "large": (header(60_000, 60_000, 60_000, stride=8), "stride is 8, and 60000x60000 needs"),
+    "large": (header(60_000, 60_000, 60_000, stride=8), "says that its pictures are 60000x60000"),
     "no lock": (header(head=7), "its newest frame is never complete"),
     "wrong stride": (header(stride=12_360, slots=2, head=7), "its newest frame is never complete"),
     "lying head": (header(head=2**64 - 1), "its newest frame is never complete"),
@@ -501,6 +501,21 @@ def test_a_sender_that_lies_is_told_what_is_wrong_even_while_it_writes(monkeypat
                 assert np.array_equal(source.receive(30).image, base(64, 48))
                 assert source.problem == ""
                 assert source.status == f"64x48 from process {os.getpid()}"
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@FILES
+def test_a_sender_of_pictures_that_are_too_large_is_refused_at_once():
+    path = path_of("test-large")
+    try:
+        sparse(path, header(3, 8193, 8193), 64 + 3 * (64 + 64 * 48 * 4))
+        with open_source("shm:test-large", Options()) as source:
+            assert source.receive(0) is None
+            assert source.problem == (
+                "shm:test-large: spout-bridge-test-large says that its pictures are 8193x8193; "
+                "at most 64 million pixels are taken."
+            )
     finally:
         path.unlink(missing_ok=True)
 
