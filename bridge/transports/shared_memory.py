@@ -1,5 +1,6 @@
 """Shared memory between programs on one machine; 20 lines of code read its layout."""
 
+import logging
 import os
 from time import perf_counter, sleep
 
@@ -12,10 +13,13 @@ from engine.ipc.public_ring import PublicReader, PublicWriter
 from engine.ipc.ring import Header, Slot, is_alive, look
 from engine.ipc.segments import YOUNG, NoRing, RingError, is_young, public_names
 
+log = logging.getLogger(__name__)
+
 LONGEST_NAME = 80  # characters
 SLOTS = 4
 QUIET = 0.5  # seconds without a frame after which it checks less often
 IDLE_GLANCE = 0.02  # seconds between those checks
+BRIEF = 0.1  # seconds for which a segment that is being created may look wrong
 RETURN = 1.0  # seconds between attempts to regain a lost name
 MOST_NAMES = 9  # tried in place of a lost name
 LOOK_AROUND, LOOK_FOR = 0.25, 0.02  # seconds between checks of who owns the name: attached, waiting
@@ -37,6 +41,8 @@ class SharedMemorySource(TransportBase):
         self._rhythm = Rhythm()
         self._flaw = ""  # of the segment
         self._flawed_at = 0.0  # since when; 0 while it has none
+        self._found = ""  # the last flaw, told or not
+        self._healed = 0  # the last process whose segment was wrong and is right again
         self._ended = 0  # the process that left the segment there
 
     def receive(self, timeout: float) -> Frame | None:
@@ -144,16 +150,29 @@ class SharedMemorySource(TransportBase):
             unfinished = isinstance(error, NoRing) and is_young(self._name)
             self._tell(str(error), at_once=not unfinished)
             return None
-        self._flaw, self._flawed_at = "", 0.0
         if is_alive(ring.writer):
+            self._tell_healed(ring.writer)
+            self._flaw, self._flawed_at = "", 0.0
             return ring
+        self._flaw, self._flawed_at = "", 0.0
         self._ended = ring.writer
         ring.close()
         return None
 
+    def _tell_healed(self, writer: int) -> None:
+        """Log, once per sender, that its segment was wrong, unless it was only being created."""
+        lasted = self._flawed_at and perf_counter() - self._flawed_at > BRIEF
+        if (self._flaw or lasted) and writer != self._healed:
+            self._healed = writer
+            log.warning(
+                "shm:%s, sent by process %d, was wrong and is right again: %s",
+                self._name, writer, self._found,
+            )  # fmt: skip
+
     def _tell(self, flaw: str, at_once: bool) -> None:
         """Report what is wrong with the segment, if it may not pass, or has not yet."""
         now = perf_counter()
+        self._found = flaw
         self._flawed_at = self._flawed_at or now
         self._flaw = flaw if at_once or now - self._flawed_at >= YOUNG else ""
 

@@ -479,7 +479,7 @@ LIES = {
 
 @FILES
 @pytest.mark.parametrize("kind", rest_slow(LIES))
-def test_a_sender_that_lies_is_told_what_is_wrong_even_while_it_writes(monkeypatch, kind):
+def test_a_sender_that_lies_is_told_what_is_wrong_even_while_it_writes(monkeypatch, caplog, kind):
     monkeypatch.setattr("bridge.transports.shared_memory.YOUNG", 0.1)
     head, why = LIES[kind]
     path = path_of("test-lie")
@@ -501,6 +501,16 @@ def test_a_sender_that_lies_is_told_what_is_wrong_even_while_it_writes(monkeypat
                 assert np.array_equal(source.receive(30).image, base(64, 48))
                 assert source.problem == ""
                 assert source.status == f"64x48 from process {os.getpid()}"
+                sparse(path, head, 64 + 3 * (64 + 64 * 48 * 4))
+                while not source.problem:
+                    path.touch()
+                    source.receive(0.02)
+                sink.send(Frame(base(64, 48), 0.0, 2))
+                path_of("test-lie-2").replace(path)
+                assert source.receive(30)
+        told = [line for line in caplog.messages if "was wrong and is right again: " in line]
+        assert len(told) == 1, "once for each sender"
+        assert why in told[0]
     finally:
         path.unlink(missing_ok=True)
 
