@@ -12,7 +12,9 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 
 import av
@@ -28,6 +30,7 @@ from bridge.cli.commands import LISTS, MODELS, main
 from bridge.cli.run import where_osc
 from bridge.cli.send import send_frames
 from bridge.errors import CommandError, ExitStatus
+from bridge.frames.frame import Frame
 from bridge.settings import Settings, unknown_variables
 from bridge.transports import Options, TransportError, open_sink, open_source
 from bridge.transports.pattern import read_counter
@@ -711,6 +714,39 @@ def test_a_recording_is_read_by_ffmpeg(tmp_path):
     assert (stream["width"], stream["height"]) == (320, 180)
     assert stream["r_frame_rate"] == "60/1", "although 30 frames a second were generated"
     assert 35 < int(stream["nb_read_frames"]) / seconds < 61, "a loaded machine misses ticks"
+
+
+@pytest.mark.slow
+@pytest.mark.foreign
+def test_a_film_that_is_sent_plays_as_fast_as_its_frames_came(tmp_path):
+    """Ten a second, with a pause: no rate is fixed, each frame has the time at which it came."""
+    film, stop = tmp_path / "film.mp4", threading.Event()
+    numbers = iter(range(1, 1000))
+    with open_sink("shm:test-uneven", Options(width=64, height=48)) as sink:
+
+        def play():
+            while not stop.wait(0.7 if (number := next(numbers)) % 8 == 0 else 0.1):
+                sink.send(Frame(np.full((48, 64, 4), number, np.uint8), perf_counter(), number))
+
+        sender = threading.Thread(target=play)
+        sender.start()
+        try:
+            send_frames("shm:test-uneven", f"file:{film}", 2.0, threading.Event(), Console())
+        finally:
+            stop.set()
+            sender.join()
+    text = subprocess.run(
+        ["ffprobe", "-v", "error", "-show_entries", "packet=pts_time:format=duration",
+         "-of", "json", film],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    told = json.loads(text)
+    times = sorted(float(packet["pts_time"]) for packet in told["packets"])
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert 1.9 < float(told["format"]["duration"]) < 2.6
+    assert len(times) < 25, "no frame is made up"
+    assert max(gaps) > 0.6
+    assert 0.09 < median(gaps) < 0.2
 
 
 @pytest.mark.slow
