@@ -74,11 +74,17 @@ def test_the_page_its_sockets_and_docs_work_under_a_prefix(tmp_path, browser, ke
         server.close()
 
 
+def serving(desk, folder, port=0):
+    """A server of a desk."""
+    server = HttpServer(desk, Settings(port=port, folder=folder))
+    server.bind()
+    server.start()
+    return server
+
+
 def test_it_says_when_the_bridge_is_gone_and_finds_it_again(tmp_path, opened):
     with opened(hurry=8) as (desk, page):
-        server = HttpServer(desk, Settings(port=0, folder=tmp_path))
-        server.bind()
-        server.start()
+        server = serving(desk, tmp_path)
         page.go(f"http://127.0.0.1:{server.port}/")
         page.until("document.getElementById('state').textContent === 'RUNNING'")
         port = server.port
@@ -97,9 +103,7 @@ def test_it_says_when_the_bridge_is_gone_and_finds_it_again(tmp_path, opened):
         assert page.run(figure) == "line-through"
         assert page.run("document.querySelector('.message')") is None
         desk.now |= {"error": ""}
-        again = HttpServer(desk, Settings(port=port, folder=tmp_path))
-        again.bind()
-        again.start()
+        again = serving(desk, tmp_path, port)
         try:
             desk.store.update({"vace_scale": 0.75})
             page.until("document.getElementById('state').textContent === 'RUNNING'")
@@ -121,9 +125,7 @@ def test_a_bridge_that_comes_back_with_a_plug_in_gets_its_controls(tmp_path, ope
     """And what is being typed stays; where nothing is other, so do the controls."""
     asked = "performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/schema'))"
     with opened(hurry=4) as (desk, page):
-        server = HttpServer(desk, Settings(port=0, folder=tmp_path))
-        server.bind()
-        server.start()
+        server = serving(desk, tmp_path)
         page.go(f"http://127.0.0.1:{server.port}/")
         page.until("document.getElementById('state').textContent === 'RUNNING'")
         page.run("""(() => {
@@ -140,9 +142,7 @@ def test_a_bridge_that_comes_back_with_a_plug_in_gets_its_controls(tmp_path, ope
             back.actions["sparkle"] = Action("Of a plug-in.", lambda: back.acted.append("sparkle"))
         back.store.update({"mix": 0.125})
         server.close()
-        again = HttpServer(back, Settings(port=port, folder=tmp_path))
-        again.bind()
-        again.start()
+        again = serving(back, tmp_path, port)
         try:
             page.until("document.getElementById('control-mix').value === '0.125'")
             page.until(f"{asked}.length === 2")

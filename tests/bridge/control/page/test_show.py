@@ -35,6 +35,14 @@ def test_a_locked_page_keeps_panic_and_live(opened):
         assert desk.acted == ["panic", "live"], "a letter of a prompt is no shortcut"
 
 
+def delete(page, label):
+    """Press its button twice: it asks first."""
+    remove = f"document.querySelector('[aria-label=\"Delete {label}\"]')"
+    page.run(f"{remove}.click()")
+    assert page.run(f"{remove}.innerText") == "delete?"
+    page.run(f"{remove}.click()")
+
+
 def test_looks_are_saved_played_and_put_in_order(tmp_path, served):
     chosen = {"pipeline": "stylize", "source": "demo:", "output_size": "96x64", "size": "96x64"}
     with running_session(tmp_path, Catalog(), **chosen) as rig:
@@ -63,10 +71,7 @@ def test_looks_are_saved_played_and_put_in_order(tmp_path, served):
             page.until(f"{shown}.includes('2 the sea')")
             page.run("document.querySelector('[aria-label=\"Move forward look 3\"]').click()")
             page.until(f"{shown}.split('|').map((e) => e[0]).join('') === '132'")
-            remove = "document.querySelector('[aria-label=\"Delete look 1\"]')"
-            page.run(f"{remove}.click()")
-            assert page.run(f"{remove}.innerText") == "delete?"
-            page.run(f"{remove}.click()")
+            delete(page, "look 1")
             page.until(f"{shown}.split('|').map((e) => e[0]).join('') === '32'")
             rig.session.show.cues.add({"look": 2})
             page.until("!document.querySelector('[data-action=go]').hidden")
@@ -130,10 +135,7 @@ def test_cues_are_added_edited_where_they_stand_and_deleted(opened):
         edit(page, "number of cue 2.5", "2")
         page.until("document.querySelector('.cue + .message')?.innerText.includes('already')")
         page.until(f"{shown} === '2,2.5'")
-        remove = "document.querySelector('[aria-label=\"Delete cue 2\"]')"
-        page.run(f"{remove}.click()")
-        assert page.run(f"{remove}.innerText") == "delete?"
-        page.run(f"{remove}.click()")
+        delete(page, "cue 2")
         page.until(f"{shown} === '2.5'")
         assert [each for each in page.complaints() if "exception" in each] == []
 
