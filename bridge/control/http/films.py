@@ -36,7 +36,7 @@ NAME = Query(json_schema_extra={"pattern": references.TOLD, "not": {"pattern": r
 BODY = {
     "requestBody": {
         "required": True,
-        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in FILM_KIND},
+        "content": {FILM_KIND: {"schema": {"type": "string", "format": "binary"}}},
     }
 }
 

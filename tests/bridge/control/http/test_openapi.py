@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from bridge.control import schema
 from bridge.control.http.app import create_app
-from bridge.control.http.guard import PICTURES
+from bridge.control.http.guard import FILM_KIND, PICTURES
 from bridge.control.http.rules import Rules
 from bridge.control.schema import SIZE, STEPS
 from bridge.state.store import ParameterError
@@ -253,6 +253,7 @@ def test_a_token_is_told_where_one_is_needed(desk):
             assert ("securitySchemes" in told["components"]) is bool(token)
 
 
-def test_uploads_are_told_as_pictures(client):
-    upload = document(client)["paths"]["/api/v1/assets"]["post"]
-    assert tuple(upload["requestBody"]["content"]) == PICTURES
+def test_uploads_are_told_as_pictures_and_films_as_bytes(client):
+    paths = document(client)["paths"]
+    assert tuple(paths["/api/v1/assets"]["post"]["requestBody"]["content"]) == PICTURES
+    assert tuple(paths["/api/v1/films"]["post"]["requestBody"]["content"]) == (FILM_KIND,)
