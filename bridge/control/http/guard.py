@@ -288,7 +288,7 @@ class _Body:
         message = await self._next()
         size = len(message.get("body", b""))
         self.size += size
-        if self._limit <= BODIES_LIMIT:
+        if self._limit < FILM_LIMIT:  # a film is written as it arrives
             self.held += size
             self._total.size += size
         if self.size > self._limit:

@@ -94,6 +94,7 @@ class Told:
     def ask(self, *words):
         self.handler.take(encoded("/bridge/who", " ".join(words)), SENDER)
         self.handler.flush()
+        self.feedback._rests.clear()
         self.feedback._burst()
         return self.found
 

@@ -417,7 +417,7 @@ def test_no_home_and_odd_variables_are_no_defect(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("place", ["", "assets"])
 def test_a_file_in_place_of_a_folder_is_one_sentence(tmp_path, place, capsys, monkeypatch):
-    monkeypatch.setattr("bridge.cli.run.stop_event", lambda: None)
+    monkeypatch.setattr("bridge.cli.run.stop_event", threading.Event)
     folder = tmp_path / "folder"
     if place:
         folder.mkdir()

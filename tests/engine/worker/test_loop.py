@@ -584,6 +584,8 @@ def test_a_pipeline_hears_at_once_that_it_is_asked_to_end_even_within_a_block(mo
         else:
             talk.channel.close()
         assert told.wait(WAIT)
+        if how == "asked":
+            talk.block()
 
 
 def greedy(self, images, parameters):
