@@ -114,7 +114,8 @@ class OutputClock:
         self._card: Image | None = None
         self._cards = 0  # how many different ones there were
         self._composed = blank(self._width, self._height)
-        self._key: object = None
+        self._content: object = None  # the key of that
+        self._key: object = None  # of what was sent
         self._input: tuple[int, Image] | None = None
         self._input_time = self._time = 0.0  # when that was received, and the frame shown
         self._index = 0
@@ -228,6 +229,7 @@ class OutputClock:
         self._move_levels(controls, shown, period)
         self._time = self._received if self._picture is not None else now
         image, content = self._compose(controls, shown)
+        self._content = content
         if self._level > 0:
             image, content = self._canvas.darken(image, self._level), (content, self._level)
         if content != self._key:
@@ -320,7 +322,7 @@ class OutputClock:
         amount = 0.0 if controls.bypass else controls.mix * (1 - self._away)
         self._shows_input = amount < 1 and not controls.freeze
         if controls.freeze and self._index:
-            return self._composed, self._key if self._level == 0 else "frozen"
+            return self._composed, self._content
         under = self._scaled_input() if amount < 1 else None
         if under is not None and amount <= 0:
             self._composed, self._time = under[1], self._input_time

@@ -177,6 +177,17 @@ def test_a_fade_to_black_takes_its_time_in_even_steps(monkeypatch, fade, input_t
     assert len(fading) <= RATE * fade + 3
 
 
+@pytest.mark.parametrize("fade", [0.0, 0.25])
+def test_a_frozen_picture_comes_back_from_black_as_a_new_frame(monkeypatch, fade):
+    stage = Stage(monkeypatch, keeps_last=False, black_fade=fade)
+    before = stage.play(1, [(0.5, stage.picture)])[-1][1]
+    black = stage.play(1, [(0, lambda: stage.values.update(black=True, freeze=True))])[-1][1]
+    assert not black.image[..., :3].any()
+    after = stage.play(1, [(0, lambda: stage.values.update(black=False))])[-1][1]
+    assert (after.image == before.image).all()
+    assert after.index > black.index
+
+
 def test_what_was_decided_is_decided_again_the_moment_the_patience_ends(monkeypatch):
     stage = Stage(monkeypatch, on_loss="passthrough", hold_s=1.0)
     stage.newest_input = Frame(INPUT, stage.now, 1)
