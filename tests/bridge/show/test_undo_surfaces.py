@@ -1,26 +1,17 @@
 """Undo, redo and who moved what, as OSC, REST and the events tell and do it."""
 
-import json
-import random
-import socket
 import threading
 import time
-from contextlib import suppress
 from dataclasses import replace
-from urllib.error import HTTPError
 
 import pytest
 from pythonosc.osc_message import OscMessage
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
 from bridge.control.osc.feedback import Feedback
 from bridge.control.osc.handler import Handler
 from bridge.control.osc.packets import encoded
-from bridge.show.undo import REST
 from bridge.state.change import By, Setter
 from tests.bridge.control.osc.test_osc_streams import packed
-from tests.support.bridge import running
 from tests.support.desk import HERE
 from tests.support.rig import running_session
 
@@ -172,102 +163,3 @@ def test_a_session_switches_back_with_the_values_it_was_loaded_with(tmp_path):
         actions["redo"].run()
         rig.until(lambda: session._receiving.uri == "demo:")
         stop()
-
-
-class Watched:
-    """A bridge as its three surfaces see it."""
-
-    def __init__(self, bridge, events):
-        self.bridge, self.values, self.state = bridge, {}, {}
-        self._events = events
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self):
-        with suppress(ConnectionClosed):
-            self._follow()
-
-    def _follow(self):
-        for text in self._events:
-            message = json.loads(text)
-            kept = self.values if message["type"] == "parameters" else self.state
-            kept.update(message["values"])
-
-    def press(self, name, by):
-        if by == "OSC":
-            self.bridge.osc(f"/bridge/{name}", 1)
-        else:
-            with suppress(HTTPError):  # 409: there is none
-                self.bridge.ask(f"actions/{name}", {})
-
-    def by_osc(self, name):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-            asker.settimeout(LONG)
-            asker.sendto(encoded(f"/bridge/{name}", "?"), ("127.0.0.1", self.bridge.port))
-            while (message := OscMessage(asker.recv(65536))).address != f"/bridge/{name}":
-                pass
-        return message.params[0]
-
-    def same(self):
-        """That all surfaces tell the same, once what was sent has been done."""
-        self.bridge.ask("parameters", {"max_fps": 0}, "PATCH")
-
-        def agree():
-            told = self.bridge.ask("parameters")
-            state = self.bridge.state()
-            return self.values == told and all(
-                self.state.get(name) == state[name] for name in ("pipeline", "undo", "redo")
-            )
-
-        until(agree)
-        told = self.bridge.ask("parameters")
-        for name in ("prompt", "black", "fade"):
-            assert self.by_osc(name) == told[name], name
-        assert told["black"] is True
-        return told
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [3])
-def test_any_sequence_at_a_running_bridge_ends_the_same_on_all_surfaces(tmp_path, seed):
-    rng = random.Random(seed)
-    arguments = ("--source", "demo:", "--sink", "null:", "--pipeline", "passthrough")
-    with running(tmp_path, *arguments, "--engine", "thread") as bridge:
-        url = f"ws://127.0.0.1:{bridge.port}/api/v1/events"
-        with connect(url) as events:
-            watched = Watched(bridge, events)
-            bridge.osc("/bridge/black", 1)
-            until(lambda: bridge.ask("parameters")["black"])
-            for _ in range(60):
-                match rng.randint(0, 5):
-                    case 0:
-                        bridge.osc("/bridge/prompt", f"by OSC {rng.randint(0, 9)}")
-                    case 1:
-                        bridge.osc("/bridge/fade", rng.randint(1, 4))
-                    case 2:
-                        values = {"prompt": f"{rng.randint(0, 9)}", "mix": rng.random()}
-                        bridge.ask("parameters", values, "PATCH")
-                    case 3:
-                        pipeline = rng.choice(["passthrough", "stylize"])
-                        bridge.ask("pipeline", {"pipeline": pipeline})
-                    case _:
-                        watched.press(rng.choice(["undo", "redo"]), rng.choice(["OSC", "REST"]))
-            watched.same()
-            # and steps of one hand, back to where they began
-            time.sleep(2 * REST)
-            begun = watched.same()
-            pipeline = bridge.until(lambda state: not state["loading"])["pipeline"]
-            steps = bridge.state()["undo_steps"]
-            for number in range(3):
-                time.sleep(2 * REST)
-                bridge.ask("parameters", {"mix": number / 10, "prompt": f"{number}."}, "PATCH")
-            other = {"passthrough": "stylize", "stylize": "passthrough"}[pipeline]
-            bridge.ask("pipeline", {"pipeline": other})
-            bridge.until(lambda state: state["pipeline"] == other)
-            assert bridge.state()["undo_steps"] == steps + 4
-            for _ in range(2):
-                watched.press("undo", "REST")
-                bridge.osc("/bridge/undo", 1)
-                until(lambda: bridge.state()["redo_steps"] % 2 == 0)
-            bridge.until(lambda state: state["pipeline"] == pipeline)
-            assert watched.same() == begun
-            assert bridge.ask("who")["mix"]["hand"] == "undo"
