@@ -14,6 +14,7 @@ import time
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 
 from bridge.cli.commands import main
@@ -22,6 +23,7 @@ from bridge.settings import Settings, data_folder
 from bridge.state import references
 from bridge.state.journal import Journal, Kept
 from engine.catalog.rows import Catalog
+from tests.bridge.cli.test_keep import free_port
 from tests.support.bridge import refused, running
 from tests.support.doubles import CATALOG
 from tests.support.rig import running_session, scene
@@ -479,8 +481,17 @@ def test_what_is_typed_after_a_refused_start_wins_as_before_it(tmp_path, monkeyp
 
 @pytest.mark.slow
 def test_a_service_that_is_restarted_keeps_its_show(tmp_path):
-    """By SIGTERM, then without a flag, then with one; then after a kill."""
+    """By SIGTERM, then without a flag, then with one; then after a kill, and by `--keep`."""
+
+    def shown(bridge, source, mix, *, black):
+        bridge.until(lambda state: state["source"].startswith(source))
+        bridge.until(lambda state: state["pipeline"] == "passthrough")
+        values = bridge.ask("parameters")
+        assert (values["mix"], values["black"]) == (mix, black)
+        assert [look["name"] for look in bridge.ask("looks")["looks"]] == ["Dawn"]
+
     with running(tmp_path, *PLAIN, "--source", "demo:") as bridge:
+        bridge.ask("looks", {"name": "Dawn"})
         bridge.osc("/bridge/mix", 0.25)
         bridge.osc("/bridge/black", 1)
         bridge.osc("/bridge/source", "pattern:kept")
@@ -489,24 +500,29 @@ def test_a_service_that_is_restarted_keeps_its_show(tmp_path):
         bridge.process.send_signal(signal.SIGTERM)
         assert bridge.process.wait(10) == 0
     with running(tmp_path, "--sink", "null:", "--output-size", "64x48") as bridge:
-        values = bridge.ask("parameters")
-        assert (values["mix"], values["black"]) == (0.25, False)
-        bridge.until(lambda state: state["source"].startswith("pattern:kept"))
-        state = bridge.until(lambda state: state["pipeline"])
-        assert state["pipeline"] == "passthrough"
+        shown(bridge, "pattern:kept", 0.25, black=False)
         assert any("ended normally" in line for line in bridge.lines)
     with running(tmp_path, *PLAIN, "--set", "mix=0.5", "--source", "demo:") as bridge:
         assert bridge.ask("parameters")["mix"] == 0.5
         assert bridge.state()["source"].startswith("demo:")
         bridge.osc("/bridge/black", 1)
-        until(lambda: bridge.ask("parameters")["black"])
+        bridge.osc("/bridge/source", "pattern:late")
         until(lambda: written(tmp_path)["values"].get("black"))
+        until(lambda: written(tmp_path)["source"] == "pattern:late")
         bridge.process.kill()
         bridge.process.wait()
-    with running(tmp_path, *PLAIN, "--set", "mix=0.75") as bridge:
-        values = bridge.ask("parameters")
-        assert (values["mix"], values["black"]) == (0.5, True)
-        assert any("crashed" in line for line in bridge.lines)
+    flags = ["--set", "mix=0.75", "--source", "demo:"]
+    with running(tmp_path, *PLAIN, *flags, "--keep", "--port", free_port()) as keeper:
+        shown(keeper, "pattern:late", 0.5, black=True)
+        assert any("crashed" in line for line in keeper.lines)
+        (bridge,) = psutil.Process(keeper.process.pid).children()
+        bridge.kill()
+        until(lambda: sum("crashed" in line for line in keeper.lines) == 2)
+        shown(keeper, "pattern:late", 0.5, black=True)
+        keeper.process.send_signal(signal.SIGTERM)
+        assert keeper.process.wait(10) == 0
+    with running(tmp_path, "--sink", "null:") as bridge:
+        shown(bridge, "pattern:late", 0.5, black=False)
 
 
 @pytest.mark.slow
