@@ -24,7 +24,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median, pstdev
@@ -32,6 +32,8 @@ from time import perf_counter, sleep
 from typing import Any
 
 from pythonosc.osc_message_builder import OscMessageBuilder
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from bridge.cli.probe import (
     FPS,
@@ -51,6 +53,7 @@ ROOT = Path(__file__).parents[1]
 GIVEN, SHOWN = f"speed-in-{os.getpid()}", f"speed-out-{os.getpid()}"
 LOCKED = 5.0  # seconds until the pacer knows the blocks
 STARTED = 3.0  # seconds until nothing of the start goes on, as the web server's
+WATCHED = ("events", "preview?side=input&width=640", "preview?side=output&width=640")
 OSC = "/bridge/vace"  # a value that no pipeline of these cases uses
 
 Figures = dict[str, float]
@@ -164,6 +167,28 @@ def _osc(bridge: Process, seconds: float) -> Figures:
             "bridge beyond its idle (% of a core)": share - idle}  # fmt: skip
 
 
+def _viewers(bridge: Process, seconds: float) -> Figures:
+    """1080p through it while so many pages watch input and output."""
+    assert isinstance(bridge, Started)
+    bridge.serve()
+    figures: Figures = {}
+    for viewers in (0, 1, 4):
+        with ExitStack() as pages:
+            for path in WATCHED * viewers:
+                page = pages.enter_context(connect(f"ws://127.0.0.1:{bridge.port}/api/v1/{path}"))
+                threading.Thread(target=_read, args=[page], daemon=True).start()
+            how: Any = {"fps": FPS, "pid": bridge.pid, "settle": STARTED}
+            seen = probe(GIVEN, SHOWN, 1920, 1080, seconds, **how)
+        figures[f"bridge, {viewers} viewers (% of a core)"] = 100 * seen.bridge
+    return figures
+
+
+def _read(page: ClientConnection) -> None:
+    with suppress(ConnectionClosed):
+        for _ in page:
+            pass
+
+
 PASSTHROUGH = ("--pipeline", "passthrough")
 STYLIZE = ("--pipeline", "stylize")
 CASES: dict[str, Case] = {
@@ -188,6 +213,10 @@ CASES: dict[str, Case] = {
     "osc": Case(
         f"{OSC} at 1 kHz, one still frame",
         ("--source", f"shm:{GIVEN}", "--output-size", "1920x1080", *PASSTHROUGH), _osc,
+    ),
+    "viewers": Case(
+        f"passthrough, 1920x1080, {FPS:g} in, with pages that watch it",
+        ("--source", f"shm:{GIVEN}", "--output-size", "1920x1080", *PASSTHROUGH), _viewers,
     ),
 }  # fmt: skip
 
