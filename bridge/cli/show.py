@@ -35,17 +35,24 @@ def save(file: str, settings: Settings, console: Console) -> None:
     path = place(file)
     if path.suffix.lower() != SUFFIX:
         raise UsageError(f"save takes a file such as my{SUFFIX}, not {file!r:.130}.")
-    found = _running(settings)
-    data, missing = found or _stopped(settings)
+    data, missing, where = current(settings)
     try:
         whole_files.write(path, data)
     except OSError as error:
         raise CommandError(f"{path} cannot be written ({held.told(error)}).") from None
-    stopped = f"{settings.name} in {settings.folder}, which is not running"
-    where = f"the bridge on port {settings.port}" if found else stopped
     console.print(f"{path} has the show of {where}.", soft_wrap=True)
     if missing:
         console.print(missing, soft_wrap=True)
+
+
+def current(settings: Settings) -> tuple[bytes, str, str]:
+    """The show of the bridge on this machine, or that of its folder if none runs: the file, what
+    is missing in it, and whose it is.
+    """
+    if found := _running(settings):
+        return (*found, f"the bridge on port {settings.port}")
+    stopped = f"{settings.name} in {settings.folder}, which is not running"
+    return (*_stopped(settings), stopped)
 
 
 def _running(settings: Settings) -> tuple[bytes, str] | None:

@@ -159,8 +159,8 @@ def brought(around: Around, show: ShowFile) -> Generator[Brought]:
                 name: _picture(around.assets, name, png, added)
                 for name, png in show.references.items()
             }
-            loras, missing = _loras(around.library, show.loras)
-            here = _renamed(show, around.specs, {"asset": pictures, "lora": loras})
+            loras, missing = loras_here(around.library, show.loras)
+            here = renamed(show, around.specs, {"asset": pictures, "lora": loras})
             _write(fresh, here)
             _swap(around)
             swapped = True
@@ -244,7 +244,7 @@ def _picture(assets: Path, name: str, png: bytes, added: list[Path]) -> str:
     return path.name
 
 
-def _loras(
+def loras_here(
     library: Library, wanted: Mapping[str, LoraMark]
 ) -> tuple[dict[str, str], Sequence[str]]:
     """The names of LoRAs here, found by hash under any name; and what is missing or another."""
@@ -273,10 +273,10 @@ def _loras(
     return names, missing
 
 
-def _renamed(
+def renamed(
     show: ShowFile, specs: Mapping[str, ParameterSpec], files: Mapping[str, Mapping[str, str]]
 ) -> ShowFile:
-    """The show with the names that its files have here; `files` has them for each kind."""
+    """The show with other names of its files; `files` has them by the old ones, for each kind."""
     now = CurrentNames(specs.keys()).name
 
     def here(name: str, value: Value) -> Value:
