@@ -137,7 +137,17 @@ def parser_of(lists: Collection[str], models: Collection[str]) -> Parser:
     _layouts(commands.add_parser)
     _models(commands.add_parser, models)
     _prepare(commands.add_parser)
-    for command in (_save, _autostart, _td, _state, _doctor, _gpu_check, _bench, _completion):
+    for command in (
+        _save,
+        _bundle,
+        _autostart,
+        _td,
+        _state,
+        _doctor,
+        _gpu_check,
+        _bench,
+        _completion,
+    ):
         command(commands.add_parser)
     whole.commands = commands.choices
     return whole
@@ -335,6 +345,43 @@ def _save(add: Adder) -> None:
     save.add_argument("file", metavar="FILE.show")
     _add_settings(save, "port", "token", "folder", "name", "models", "more_models")
     save.set_defaults(command="save")
+
+
+def _bundle(add: Adder) -> None:
+    bundle = add(
+        "bundle",
+        help="put a show and all that it needs into a folder, for a machine without a network",
+        description="The show file, its weights and LoRAs, compiled programs, and the wheels that "
+        "install this program; and install.sh or install.bat, which installs and runs all that. "
+        "The same command brings a bundle up to date.",
+        epilog=_examples(
+            "bundle /media/stick/show", "bundle E:\\show --show my.show",
+            "bundle /media/stick/show --python 3.13 --platform win_amd64",
+            "bundle --check /media/stick/show",
+        ),
+    )  # fmt: skip
+    bundle.add_argument("to", metavar="FOLDER", help="the bundle: a new folder, or one to update")
+    bundle.add_argument(
+        "--check", action="store_true", help="only say which files are missing or changed"
+    )
+    bundle.add_argument(
+        "--show", default="", metavar="FILE.show",
+        help="the show (default: that of this machine, as for save)",
+    )  # fmt: skip
+    bundle.add_argument(
+        "--extras", metavar="NAME,…", help="extras to include, or none (default: as installed here)"
+    )
+    bundle.add_argument("--python", metavar="VERSION", help="Python of the other machine")
+    bundle.add_argument(
+        "--platform", default="", metavar="PLATFORM",
+        help="the other machine as pip names it, such as win_amd64 or manylinux_2_28_x86_64",
+    )  # fmt: skip
+    bundle.add_argument(
+        "--without-cache", action="store_true", help="leave out the compiled programs"
+    )
+    for name in ("port", "token", "folder", "name", "models", "more_models", "cache"):
+        _add_setting(bundle.add_argument, name, Settings.model_fields[name])
+    bundle.set_defaults(command="bundle")
 
 
 def _td(add: Adder) -> None:

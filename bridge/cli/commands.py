@@ -393,6 +393,19 @@ def _save(options: argparse.Namespace, console: Console) -> None:
     save(options.file, _settings(options), Console(markup=False, highlight=False))
 
 
+def _bundle(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli.bundle import Wish, bundle, check
+    from bridge.downloads.wheels import HERE, Machine
+
+    out = Console(markup=False, highlight=False)
+    if options.check:
+        sys.exit(check(options.to, out))
+    extras = None if options.extras is None else [e.strip() for e in options.extras.split(",")]
+    machine = Machine(options.python or HERE, options.platform)
+    wish = Wish(options.show, extras, machine, cache=not options.without_cache)
+    bundle(options.to, wish, _settings(options), out)
+
+
 def _autostart(options: argparse.Namespace, console: Console) -> None:
     from bridge.cli import autostart
 
@@ -493,6 +506,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Console], None]] = {
     "models": _models,
     "prepare": _prepare,
     "save": _save,
+    "bundle": _bundle,
     "autostart": _autostart,
     "td": _td,
     "state": _state,

@@ -88,6 +88,22 @@ class CacheFolder:
         return place
 
 
+def programs(folder: Path) -> dict[str, Path]:
+    """The files of our parts of a cache folder, by their paths there, with `/`."""
+    found: dict[str, Path] = {}
+    for place in (folder, folder / BESIDE):
+        todo = [part for name in PARTS.values() if _ours(part := place / name)]
+        for part in todo:  # which grows
+            inside = [path for path in part.iterdir() if not path.name.startswith(GOING)]
+            todo += filter(_is_folder, inside)
+            found |= {
+                path.relative_to(place).as_posix(): path
+                for path in inside
+                if path.is_file() and not path.is_symlink()
+            }
+    return found
+
+
 def trim(folder: Path, most: int) -> int:
     """Remove whole entries of our parts, those accessed least recently first, until at most `most`
     bytes are left in them; returns the bytes removed. What is in use elsewhere stays.

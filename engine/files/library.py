@@ -235,6 +235,19 @@ class Library:
         """The artifacts not found on this machine."""
         return [artifact for artifact in artifacts if self.find(artifact) is None]
 
+    def parts(self, artifact: Artifact) -> dict[str, Path]:
+        """The files of an artifact, a sharded one's index and shards too, by their paths in a
+        models folder; empty if it is missing. FileError for an invalid index.
+        """
+        found = self.find(artifact)
+        if found is None or not found.in_shards:
+            return {artifact.name: found.path} if found else {}
+        files = (
+            f for f in shards.indexes(artifact.file) if PurePosixPath(f).name == found.path.name
+        )
+        home = PurePosixPath(replace(artifact, file=next(files)).name).parent
+        return {f"{home}/{path.name}": path for path in shards.files(found.path)}
+
     def check(
         self,
         artifact: Artifact,

@@ -66,6 +66,11 @@ def test_a_checkpoint_in_shards_is_found_in_the_same_places(
     put(shard, bytes(len(CONTENT)))
     os.utime(shard, ns=(1, 1))
     assert library.check(NET, index) != first, "a shard that changed is read again"
+    parts = library.parts(NET)
+    for name, part in parts.items():
+        put(tmp_path / "copy" / name, part.read_bytes())
+    copied = Library(tmp_path / "copy").find(NET)
+    assert (len(parts), copied and copied.origin) == (2, "here")
     put(library.home(NET))
     found = library.find(NET)
     assert found
