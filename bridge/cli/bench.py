@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,7 +41,6 @@ from engine.system.texts import did_you_mean
 
 console = Console()
 
-GLANCE = 0.00005  # seconds between polls for an image
 LONG = {"4k"}  # only when asked for
 SETS = 500  # of a parameter, timed together
 
@@ -204,22 +204,24 @@ def _crossings(width: int, height: int, seconds: float) -> list[float]:
     row, image = installed_catalog().rows["passthrough"], draw("bench", width, height, 0)
     orders = WorkerConfig(row=row, load=row.load(), hang_s=10, load_s=60)
     times: list[float] = []
+    heard = threading.Event()  # as the output is woken: by the worker's messages
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         place = WorkerPlace(assets=Path(folder), models=Path(folder))
-        worker = WorkerClient(orders, place, lambda client, news: None)
+        worker = WorkerClient(orders, place, lambda client, news: heard.set())
         worker.start(1, {})
         try:
-            _answered(worker, [])  # a request for parameters
+            _answered(worker, heard, [])  # a request for parameters
             until = perf_counter() + seconds
             while perf_counter() < until or len(times) < 20:
-                times.append(_answered(worker, [Frame(image, perf_counter(), len(times))]))
+                frame = Frame(image, perf_counter(), len(times))
+                times.append(_answered(worker, heard, [frame]))
         finally:
             worker.kill()
             worker.join(10)
     return times[1:]  # the first makes the ring
 
 
-def _answered(worker: WorkerClient, frames: list[Frame]) -> float:
+def _answered(worker: WorkerClient, heard: threading.Event, frames: list[Frame]) -> float:
     """Seconds from answering the worker's request with a frame until its image is here."""
     if not worker.requests.wait(1, 60):
         raise TimeoutError(f"The worker requests no frame: {worker.error}")
@@ -227,9 +229,9 @@ def _answered(worker: WorkerClient, frames: list[Frame]) -> float:
     began = perf_counter()
     worker.grant(frames, None, "cover")
     while frames and not (worker.ring and worker.ring.next(borrowed=True)):
-        time.sleep(GLANCE)
-        if perf_counter() - began > 60:
+        if not heard.wait(60):
             raise TimeoutError("The worker gives no image.")
+        heard.clear()
     return perf_counter() - began
 
 
