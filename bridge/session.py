@@ -29,6 +29,7 @@ from bridge.playout.fallback import HOLD
 from bridge.playout.guides import GuideInput, GuideInputs
 from bridge.playout.output import OutputClock
 from bridge.playout.receive import Receiving
+from bridge.playout.recorder import Recorder
 from bridge.playout.send import Sending
 from bridge.playout.show import Input, Show
 from bridge.settings import Settings
@@ -86,9 +87,11 @@ log = logging.getLogger(__name__)
 OPENING = 3.0  # seconds that the start waits for source and sink to open or fail
 # Controls that change the frame shown at once; the others are read at the next tick.
 OUTPUT = frozenset({"mix", "bypass", "freeze", "black", "delay", "on_loss"})
-LIVE: Mapping[str, Value] = {
+RECORD = "record"  # neither a look nor a fader: only a hand of its own begins and ends it
+MOMENTARY: Mapping[str, Value] = {
     spec.name: spec.default for spec in describe(OutputParameters) if spec.momentary
 }
+LIVE = {name: value for name, value in MOMENTARY.items() if name != RECORD}
 LAST = 2.0  # seconds that everything together may take to end
 SLOWEST = 5.0  # lowest frame rate assumed for an input, in fps
 TOLD = 60.0  # seconds for which the recovery after a crash is reported
@@ -201,7 +204,12 @@ class Session:
         self._show = Show(
             settings, self._catalog, self.store, self._host, self._input, self._awaited
         )
-        self._clock = OutputClock(settings, counters, self._show, lambda: self._sending.word)
+        self._recorder = Recorder(
+            settings.folder / "recordings", self._to_record, self._record_failed
+        )
+        self._clock = OutputClock(
+            settings, counters, self._show, lambda: self._sending.word, self._recorder.put
+        )
         self._sending = Sending(settings.sink_uri, self._open_sink, counters, self._clock.outbox)
         self._host.arrived = self._clock.stir
         self._drift = Drift(
@@ -266,6 +274,7 @@ class Session:
         shown = self._instead(row, str(lack)) if lack else row
         self._host.start(shown, self._checked(shown), "" if shown is not row else str(lack or ""))
         self._clock.start()
+        self._turn_recorder(self.store.snapshot.values)
         self._drift.start()
         if self._alarm:
             self._alarm.start()
@@ -304,6 +313,7 @@ class Session:
             self._alarm.stop()
         if self._blocked:
             self._blocked.stop()
+        self._recorder.stop()
         for end in self._ends:
             end.stop()
         self._drift.stop()
@@ -311,6 +321,7 @@ class Session:
         self._show.stop()
         self._host.stop()
         self._end_ends(until)
+        self._recorder.join(until)
         self._journal.end()
 
     @property
@@ -374,9 +385,17 @@ class Session:
 
     def _open_sink(self, uri: str) -> Sink:
         """Called in the sending thread."""
+        return open_sink(uri, self._to_record)
+
+    @property
+    def _to_record(self) -> Options:
+        """What a sink is sent, and a recording."""
         width, height = self.settings.output
-        fps = self.settings.output_fps
-        return open_sink(uri, Options(width=width, height=height, fps=fps, steady=True))
+        return Options(width=width, height=height, fps=self.settings.output_fps, steady=True)
+
+    def _record_failed(self, why: str) -> None:
+        """A recording ended by itself. Called in its thread."""
+        self.store.update({RECORD: False}, Setter(By.SET_BACK, why))
 
     def _took(self, frame: Frame) -> None:
         """Pass a received frame to every worker. Called in the receiving thread."""
@@ -703,6 +722,9 @@ class Session:
             "delay_most": most,
             "dropped_output": self._clock.dropped,
             "dropped_send": self._clock.outbox.dropped,
+            "recording": self._recorder.file,
+            "recorded": round(self._recorder.recorded, 1),
+            "dropped_record": self._recorder.dropped,
         }
 
     def _error(self, link: WorkerClient | None) -> str:
@@ -717,6 +739,7 @@ class Session:
             or host.trouble
             or host.unfed
             or " ".join(filter(None, (self._receiving.problem, self._sending.problem)))
+            or self._recorder.problem
             or self._receiving.silence
             or self._guides_trouble()
             or self._clock.trouble
@@ -786,6 +809,8 @@ class Session:
         """A parameter changed. Runs in the setter's thread, so it returns at once."""
         if not OUTPUT.isdisjoint(change.changed):
             self._clock.stir()
+        if RECORD in change.changed:
+            self._turn_recorder(change.snapshot.values)
         self._drift.changed(change)
         self._rollback.changed(change)
         number = change.snapshot.number
@@ -801,6 +826,9 @@ class Session:
         if reloads:
             self._host.switch(aim.row, checked_load(aim.row, change.snapshot.values, {}))
 
+    def _turn_recorder(self, values: Mapping[str, Value]) -> None:
+        self._recorder.turn(bool(values[RECORD]), self._clock.newest)
+
     def _changed_over(self) -> None:
         """Another pipeline is shown. Called in the host's thread."""
         if self._host.loading is None:
@@ -814,8 +842,8 @@ class Session:
     def _kept(self, *, ended: bool = False) -> Kept:
         link, loading = self._host.current, self._host.loading
         values, missed = self.store.snapshot.values, self._missed.kept
-        if ended:
-            values = {name: value for name, value in values.items() if name not in LIVE}
+        gone = MOMENTARY if ended else {RECORD}
+        values = {name: value for name, value in values.items() if name not in gone}
         asked = self._awaited.row  # the current pipeline stands in for it
         row = link.row if link else loading.row if loading else None
         return Kept(
@@ -984,7 +1012,8 @@ class Session:
         self.store.update({"reference": kept["name"]}, Setter(By.ACTION, "ref/snap"))
 
     def _defaults(self) -> None:
-        defaults = {name: spec.default for name, spec in self.store.specs.items()}
+        specs = self.store.specs.items()
+        defaults = {name: spec.default for name, spec in specs if name != RECORD}
         self.store.update(defaults, Setter(By.ACTION, "defaults"))
 
 

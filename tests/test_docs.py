@@ -377,7 +377,7 @@ def test_every_promise_has_its_tests_or_says_why_not(document, letter, count):
 
 def test_every_feature_of_the_page_has_a_test():
     named = re.findall(r"`([^`]+::[^`]+)`", text("docs/page.md"))
-    assert len(named) == 25
+    assert len(named) == 26
     assert [test for test in named if not is_there(f"tests/bridge/control/page/{test}")] == []
 
 

@@ -37,7 +37,7 @@ PAUSE = 60.0  # seconds between two remedies
 TRIES = 3  # remedies in a row without effect: then this is how it looks now
 NAMES = ("sharpness", "brightness", "saturation")
 # Output parameters that do not change the image
-UNSEEN = frozenset({"black_fade", "delay", "on_loss", "hold_s", "max_fps"})
+UNSEEN = frozenset({"black_fade", "delay", "on_loss", "hold_s", "max_fps", "record"})
 SHOWN = (OutputSource.NEW, OutputSource.HOLD)
 
 Figures = NDArray[np.float64]

@@ -84,9 +84,16 @@ class OutputClock:
     """
 
     def __init__(
-        self, settings: Settings, counters: Counters, scene: Scene, sink: Callable[[], Word] = Word
+        self,
+        settings: Settings,
+        counters: Counters,
+        scene: Scene,
+        sink: Callable[[], Word] = Word,
+        beside: Callable[[Frame], None] = lambda frame: None,
     ) -> None:
-        """`sink` tells what the sink in use needs."""
+        """`sink` tells what the sink in use needs; `beside` gets what it is sent, and returns at
+        once.
+        """
         self.outbox = Outbox()
         self.newest: Frame | None = None
         self.needy = False  # the fallback is wanted
@@ -94,7 +101,7 @@ class OutputClock:
         self._settings = settings
         self._counters = counters
         self._scene = scene
-        self._sink = sink
+        self._sink, self._beside = sink, beside
         self._news = threading.Event()
         self._tokens = Tokens(settings.output_fps)
         self._period = 1 / settings.output_fps
@@ -179,6 +186,7 @@ class OutputClock:
         if frame:
             self.newest = frame
             self.outbox.put(frame)
+            self._beside(frame)
         self.trouble = ""
 
     def due(self, now: float) -> float:

@@ -31,6 +31,13 @@ class OutputParameters(Parameters):
     black: bool = control(
         False, "Fade to black, and back.", page="Show", by_pattern=False, momentary=True
     )
+    record: bool = control(
+        False,
+        "Record the output to a new file in the folder `recordings`.",
+        page="Show",
+        by_pattern=False,
+        momentary=True,
+    )
     black_fade: float = control(
         0.5, "Duration of the fade to black.", minimum=0, maximum=60, unit="s", page="Show"
     )

@@ -143,6 +143,9 @@ class Status:
     dropped_send: int = status_field(
         0, "Frames dropped by a sink too slow for them.", "", "counter"
     )
+    dropped_record: int = status_field(
+        0, "Frames dropped by recordings too slow for them.", "", "counter"
+    )
     bad_blocks: int = status_field(0, "Blocks discarded as NaN, infinite or flat.", "", "counter")
     sharpness: float = status_field(
         0.0, "Sharpness of generated frames relative to their first minute; 0 before.", "", "gauge"
@@ -179,6 +182,8 @@ class Status:
     )
     source: str = status_field("", "URI and status of the source.")
     sink: str = status_field("", "Where frames are sent, under the name to pick.")
+    recording: str = status_field("", "Name of the file that `record` writes; empty for none.")
+    recorded: float = status_field(0.0, "Length of it, or of the last one.", "s", "gauge")
     stuck: int = status_field(
         0, "Sources and sinks given up because a driver or disk does not respond.", "", "gauge"
     )

@@ -5,7 +5,7 @@ import { ask, fetched, listen } from "./connection.js";
 import { control } from "./controls.js";
 import * as cues from "./cues.js";
 import { button, element } from "./elements.js";
-import { header, place, steps } from "./header.js";
+import { header, place, recorded, steps } from "./header.js";
 import * as looks from "./looks.js";
 import { log } from "./log.js";
 import { hushAll } from "./messages.js";
@@ -94,6 +94,7 @@ function told(news) {
   use(known);
   prompt.heard(known.notes);
   steps(known);
+  recorded(known);
   if (played) {
     looks.heard(known);
     cues.heard(known);

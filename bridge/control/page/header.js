@@ -1,5 +1,5 @@
-// What is always in reach: undo and redo if the bridge has them, panic, live, the lock, and how
-// the page looks.
+// What is always in reach: undo and redo if the bridge has them, record, panic, live, the lock, and
+// how the page looks.
 import { ask } from "./connection.js";
 import { button, element, remember, remembered } from "./elements.js";
 import { key, keys, sheet } from "./keys.js";
@@ -13,6 +13,9 @@ const DANGER = new Set(["kill_engine"]);
 
 const lock = button("lock", () => lockTo(lock.ariaPressed !== "true"),
   { ariaPressed: "false", title: "Ignore all controls but panic and live (k)" });
+const record = button("record", () => attempt(record, () =>
+  ask("parameters", "PATCH", { record: record.ariaPressed !== "true" })),
+{ id: "record", ariaPressed: "false", title: "Record the output to a new file" });
 const theme = button("light", () => light(!document.documentElement.dataset.theme),
   { className: "quiet", title: "Light or dark (t)" });
 const helps = button("?", sheet,
@@ -20,6 +23,7 @@ const helps = button("?", sheet,
 let actions = [];
 let told = ""; // of what undo left
 let state = {};
+let recording = ""; // the file
 
 function locked() {
   return lock.ariaPressed === "true" || document.body.classList.contains("viewing");
@@ -54,7 +58,7 @@ export function place(found) {
   const named = new Map(found.map((action) => [action.name, action]));
   document.getElementById("reach").replaceChildren(
     ...HERE.filter((name) => named.has(name)).map((name) => actionButton(named.get(name))),
-    lock);
+    record, lock);
   steps(state);
   return found.filter(({ name }) => !HERE.includes(name)).map(actionButton);
 }
@@ -88,6 +92,17 @@ export function steps(now) {
   else hush(place);
 }
 
+// Whether the output is recorded, for how long, and at the end to which file.
+export function recorded({ recording: file = "", recorded: seconds = 0 }) {
+  const before = recording;
+  recording = file;
+  record.disabled = locked();
+  record.ariaPressed = file !== "";
+  const time = `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+  record.textContent = file ? time : "record";
+  if (before && !file) tell(record, `Recorded ${time} to recordings/${before}`);
+}
+
 function press(name) {
   if (document.body.classList.contains("viewing") || !actions.some((action) => action.name === name)) return;
   document.querySelector(`[data-action="${name}"]`).click();
@@ -102,6 +117,7 @@ function lockTo(on) {
     part.inert = on;
   }
   steps(state);
+  record.disabled = locked();
 }
 
 function light(on) {

@@ -152,6 +152,18 @@ class Recording(TransportBase):
         return self._trouble or f"{self._path.name}{by}, {self._count} frames"
 
     @property
+    def path(self) -> Path:
+        """The file written now."""
+        return self._path
+
+    @property
+    def stopped(self) -> str:
+        """Why nothing is recorded now, in a sentence; empty if it is, or will be at once."""
+        if not self._trouble or self._again_at <= self._seen:
+            return ""
+        return f"{self._trouble[0].upper()}{self._trouble[1:]}."
+
+    @property
     def problem(self) -> str:
         """That recording has stopped or soon will, and why, in a sentence; else empty."""
         if not self._trouble:

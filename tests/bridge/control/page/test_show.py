@@ -17,6 +17,7 @@ def test_a_locked_page_keeps_panic_and_live(opened):
         page.until("document.querySelector('main').inert")
         for key in "bu":
             page.press(key, ord(key.upper()), text=key)
+        assert page.run("document.getElementById('record').disabled")
         page.press("p", 80, text="p")
         page.press("l", 76, text="l")
         until(lambda: desk.acted == ["panic", "live"])
@@ -33,6 +34,14 @@ def test_a_locked_page_keeps_panic_and_live(opened):
         page.press("p", 80, text="p")
         page.until("document.activeElement.value.includes('p')")
         assert desk.acted == ["panic", "live"], "a letter of a prompt is no shortcut"
+        page.run("document.getElementById('record').click()")
+        until(lambda: desk.store.snapshot.values["record"])
+        desk.now = {**desk.now, "recording": "a.mp4", "recorded": 83.4}
+        page.until("document.getElementById('record').innerText === '1:23'")
+        page.run("document.getElementById('record').click()")
+        until(lambda: not desk.store.snapshot.values["record"])
+        desk.now = {**desk.now, "recording": ""}
+        page.until("document.querySelector('header').innerText.includes('recordings/a.mp4')")
 
 
 def delete(page, label):
