@@ -207,8 +207,10 @@ class Feedback:
 
     def _wake(self, heard: Iterable[Sender]) -> None:
         """There is something for them; in a rest the thread wakes by itself at its end."""
-        if not all(self._known(target) in self._rests for target in heard):
-            self._loop.wake()
+        for target in heard:
+            if self._known(target) not in self._rests:
+                self._loop.wake()
+                return
 
     def _known(self, target: Sender) -> bool:
         return target in self._targets or target in self._subscribers
