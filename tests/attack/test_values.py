@@ -293,6 +293,7 @@ def again(folder):
             bridge.rig.until(lambda: bridge.session.status().worker != worker, 60)
             bridge.news()
             held = dict(bridge.values())
+            del held["record"]  # which no restart keeps
             # as after a crash: what the journal has then, and the picture and LoRA that it names
             end = perf_counter() + 30
             while not journal.exists() or json.loads(journal.read_text())["values"] != held:
