@@ -14,8 +14,12 @@ export function tell(place, text, ...buttons) {
 }
 
 export function hush(place) {
-  const next = spotOf(place).nextElementSibling;
-  if (next?.classList.contains("message")) next.remove();
+  noteAt(spotOf(place))?.remove();
+}
+
+function noteAt(spot) {
+  const next = spot.nextElementSibling;
+  return next?.classList.contains("message") ? next : null;
 }
 
 export function hushAll() {
@@ -53,10 +57,12 @@ export function copier(words, text, properties = {}) {
 const attempts = new WeakMap(); // the number of the last one, by place
 
 // Do what a click asks for; a refusal is told there, unless a newer click has been answered there.
+// What is told there meanwhile stays: news of the bridge may come before the answer.
 export async function attempt(place, work) {
   const spot = spotOf(place);
   const own = (attempts.get(spot) ?? 0) + 1;
   attempts.set(spot, own);
+  const before = noteAt(spot);
   let told = "";
   try {
     await work();
@@ -65,5 +71,5 @@ export async function attempt(place, work) {
   }
   if (own !== attempts.get(spot)) return;
   if (told) tell(place, told);
-  else hush(place);
+  else before?.remove();
 }

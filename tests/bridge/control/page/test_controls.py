@@ -1,5 +1,8 @@
 """Controls and actions of the page."""
 
+import threading
+from dataclasses import replace
+
 import pytest
 
 from bridge.state.change import By, Setter
@@ -181,7 +184,15 @@ def test_a_seed_is_drawn_and_every_control_finds_its_default(opened):
 
 def test_undo_says_what_it_takes_back_and_a_control_who_moved_it(opened):
     button = "document.querySelector('[data-action={}]')"
+    answered = threading.Event()
+
+    def undo():
+        desk.now |= {"undo_note": "mix stays as OSC set it."}
+        desk.acted.append("undo")
+        assert answered.wait(30)
+
     with opened(hurry=4) as (desk, page):
+        desk.actions = {**desk.actions, "undo": replace(desk.actions["undo"], run=undo)}
         page.until(f"{button.format('undo')}.disabled && {button.format('redo')}.disabled")
         desk.now |= {"undo": "prompt, by page", "undo_steps": 1}
         page.until(f"!{button.format('undo')}.disabled")
@@ -189,9 +200,14 @@ def test_undo_says_what_it_takes_back_and_a_control_who_moved_it(opened):
         page.run("document.body.focus()")
         page.press("u", 85, text="u")
         until(lambda: desk.acted == ["undo"])
-        desk.now |= {"undo_note": "mix stays as OSC set it."}
         message = "document.querySelector('header .message')"
-        page.until(f"{message}?.innerText.includes('mix stays as OSC set it.')")
+        said = f"{message}?.innerText.includes('mix stays as OSC set it.')"
+        page.until(said)
+        answered.set()
+        requests = "performance.getEntriesByType('resource')"
+        page.until(f"{requests}.some((request) => request.name.endsWith('/actions/undo'))")
+        page.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        assert page.run(said), "the answer of the click takes no news away"
         desk.now |= {"undo_note": ""}
         page.until(f"{message} === null")
         who = "document.querySelector('[data-parameter=mix] .who').innerText"
