@@ -163,8 +163,8 @@ class Standby:
         return StandbyTold(Readiness.LOADING, f"{row.id} {doing}{what}.", part)
 
     def heard(self, link: WorkerClient, news: News) -> None:
-        """News of its worker, in its reading thread."""
-        if not isinstance(news, BlockMade):
+        """News of its worker, in its reading thread; also of those that stood by once."""
+        if not isinstance(news, BlockMade) or link is not self._crew.standby:
             return
         # Its blocks do not follow one another: there is no pace to remember, and nobody shows them.
         link.block = Block(frames=link.block.frames, seconds=link.block.seconds)
@@ -173,6 +173,8 @@ class Standby:
         if not news.frames or news.report.get("arriving") or news.report.get("fade_left"):
             return
         with self._lock:
+            if link is not self._crew.standby:
+                return  # taken or ended meanwhile: the next one's blocks are counted
             self._blocks -= 1
             if self._blocks > 0 or self._held:
                 return

@@ -106,6 +106,26 @@ def test_it_is_ready_once_a_block_shows_what_was_asked_for_and_shown_with_its_ne
     assert stage.host.took > 0
 
 
+@pytest.mark.parametrize("taken", [True, False])
+def test_the_last_blocks_of_one_that_stood_by_once_make_no_other_one_ready(stage, taken):
+    stage.want()
+    before = stage.ready()
+    if taken:
+        before.ring = SimpleNamespace(waiting=1, dropped=0, skip=lambda count: None)
+        stage.host.switch(CLIMBER, CLIMBER.load())
+        stage.steps(lambda: stage.host.current is before)
+    stage.host.switch(PAINTER, PainterLoad(frames=2))
+    stage.steps(lambda: stage.host.coming and stage.host.coming is not before)
+    stage.old = stage.host.coming
+    stage.shown(stage.old)
+    makes(before)  # before the next one is there
+    worker = stage.stands_by()
+    makes(before)
+    assert worker is not before
+    assert stage.told == "LOADING"
+    assert stage.ready() is worker
+
+
 def test_a_switch_and_a_reload_displace_it_and_it_comes_back(stage):
     stage.want()
     for ask in (stage.host.reload, lambda: stage.host.switch(PAINTER, PainterLoad(frames=2))):
