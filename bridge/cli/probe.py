@@ -19,11 +19,12 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
-from contextlib import closing, suppress
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
+from typing import TypeVar
 
 import numpy as np
 import psutil
@@ -200,21 +201,14 @@ def probe(
     """Send and receive for so long, after `settle` seconds that do not count; TimeoutError if the
     bridge shows nothing.
     """
-    writer, image = RingWriter(given, width, height), draw("probe", width, height, 0)
-    try:
+    image = draw("probe", width, height, 0)
+    with _offered(RingWriter(given, width, height)) as writer:
         writer.write(image, perf_counter(), 0)
-        receiver = Receiver(shown)
-        try:
+        with closing(Receiver(shown)) as receiver:
             _until_shown(receiver)
             seen = _exchange(writer, receiver, image, fps, seconds, pid, settle)
-        finally:
-            receiver.close()
         seen.memcpy = memcpy(width, height)
-        return seen
-    finally:
-        writer.unlink()
-        writer.mark_stale()
-        writer.close()
+    return seen
 
 
 def _until_shown(receiver: Receiver) -> None:
@@ -315,10 +309,11 @@ def memcpy(width: int, height: int) -> float:
 
 def relay(given: str, shown: str) -> None:
     """Copy each frame of `shm:given` to `shm:shown` as it arrives, until its sender leaves."""
-    reader = attached(given)
-    writer = RingWriter(shown, reader.width, reader.height)
     head = 0
-    try:
+    with (
+        closing(attached(given)) as reader,
+        _offered(RingWriter(shown, reader.width, reader.height)) as writer,
+    ):
         while not reader.stale:
             now = reader.head
             if now != head:
@@ -327,30 +322,36 @@ def relay(given: str, shown: str) -> None:
                 head = now
             else:
                 time.sleep(GLANCE)
-    finally:
-        writer.unlink()
-        writer.mark_stale()
-        writer.close()
-        reader.close()
 
 
 def relay_by_calls(given: str, shown: str) -> None:
     """The same without a mapping; see above."""
+    head = 0
     attached(given).close()
-    with closing(PublicReader(given)) as reader:
-        writer = PublicWriter(shown, reader.width, reader.height)
-        head = 0
-        try:
-            while not reader.stale:
-                if reader.head != head and (slot := reader.newest()):
-                    writer.write(slot.image, perf_counter(), slot.index)
-                    head = slot.number + 1
-                else:
-                    time.sleep(GLANCE)
-        finally:
-            writer.unlink()
-            writer.mark_stale()
-            writer.close()
+    with (
+        closing(PublicReader(given)) as reader,
+        _offered(PublicWriter(shown, reader.width, reader.height)) as writer,
+    ):
+        while not reader.stale:
+            if reader.head != head and (slot := reader.newest()):
+                writer.write(slot.image, perf_counter(), slot.index)
+                head = slot.number + 1
+            else:
+                time.sleep(GLANCE)
+
+
+Writer = TypeVar("Writer", RingWriter, PublicWriter)
+
+
+@contextmanager
+def _offered(writer: Writer) -> Generator[Writer]:
+    """A segment that goes at the end."""
+    try:
+        yield writer
+    finally:
+        writer.unlink()
+        writer.mark_stale()
+        writer.close()
 
 
 RELAYS = {"relay": relay, "relay-by-calls": relay_by_calls}
