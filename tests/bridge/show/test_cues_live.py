@@ -63,17 +63,21 @@ def test_from_stylize_to_longlive_within_two_blocks_without_a_black_frame(tmp_pa
         rig.running()
         do(rig, "go")
         until(rig, 120, cue="1", standby="READY")
-        block = session._host.aside.block
-        made = session.status().frames_new
-        rig.until(lambda: session.status().frames_new > made + 5)
-        session.counters.longest_gap = 0.0
-        do(rig, "go")
-        until(rig, cue="2", pipeline="longlive", cue_next="", standby="")
-        told = session.status()
-        assert session.store.snapshot.values["prompt"] == "a red sea"
-        assert 0 < told.take_time < 1e3 * (2 * block.seconds + block.frames / 30 + 1)
-        assert (told.black_frames, told.error, told.restarts) == (0, "", 0)
-        assert 0 < told.longest_gap < told.take_time + 1e3 * (2 * block.seconds + 0.2)
+        for again in (False, True):  # READY is true the second time too
+            if again:
+                do(rig, "cue/back")
+                until(rig, 120, cue="1", pipeline="stylize", cue_next="2", standby="READY")
+            block = session._host.aside.block
+            made = session.status().frames_new
+            rig.until(lambda: session.status().frames_new > made + 5)
+            session.counters.longest_gap = 0.0
+            do(rig, "go")
+            until(rig, cue="2", pipeline="longlive", cue_next="", standby="")
+            told = session.status()
+            assert session.store.snapshot.values["prompt"] == "a red sea"
+            assert 0 < told.take_time < 1e3 * (2 * block.seconds + block.frames / 30 + 1)
+            assert (told.black_frames, told.error, told.restarts) == (0, "", 0)
+            assert 0 < told.longest_gap < told.take_time + 1e3 * (2 * block.seconds + 0.2)
         # and on to another look of the same engine, whose prompt was encoded beside it
         cue(rig, 3, 3)
         until(rig, cue_next="3", standby="READY")
