@@ -69,7 +69,7 @@ def test_from_stylize_to_longlive_within_two_blocks_without_a_black_frame(tmp_pa
                 until(rig, 120, cue="1", pipeline="stylize", cue_next="2", standby="READY")
             block = session._host.aside.block
             made = session.status().frames_new
-            rig.until(lambda: session.status().frames_new > made + 5)
+            rig.until(lambda made=made: session.status().frames_new > made + 5)
             session.counters.longest_gap = 0.0
             do(rig, "go")
             until(rig, cue="2", pipeline="longlive", cue_next="", standby="")
