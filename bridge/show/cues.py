@@ -22,7 +22,7 @@ from bridge.state.status import Readiness, StandbyTold
 from bridge.state.store import ParameterError, UnusableError
 from bridge.system import whole_files
 from bridge.system.loops import Loop, explained
-from engine.parameters import Kind, Value
+from engine.parameters import Kind, Value, digits
 from engine.system import held
 from engine.system.json_values import is_list, is_object
 
@@ -81,7 +81,7 @@ class Cue:
     follow: float | None = None  # until the next one goes by itself
 
     def __str__(self) -> str:
-        return f"{self.number:g}"
+        return digits(self.number)
 
 
 class Cues:
@@ -163,7 +163,7 @@ class Cues:
             first = {"number": after, "name": "", "fade": None, "follow": None}
             if "number" not in given and after > highest:
                 raise UnusableError(
-                    {"number": f"Cue {highest:g} is the last possible; give a number."}
+                    {"number": f"Cue {digits(highest)} is the last possible; give a number."}
                 )
             cue = _checked({**first, **given})
             if len(self._all) >= MOST:
@@ -192,7 +192,7 @@ class Cues:
     def _of(self, number: float) -> Cue:
         found = next((cue for cue in self._all if cue.number == round(number, DIGITS)), None)
         if found is None:
-            raise LookupError(f"There is no cue {number:g}{self._known()}.")
+            raise LookupError(f"There is no cue {digits(number)}{self._known()}.")
         return found
 
     def _known(self) -> str:
@@ -287,7 +287,7 @@ class Cues:
             "standby": standby.state,
             "standby_reason": standby.reason,
             "standby_progress": round(standby.progress, 3),
-            "cue": f"{shown:g}" if shown is not None else "",
+            "cue": digits(shown) if shown is not None else "",
             "cue_next": str(following or ""),
             "cue_waits": str(going or ""),
             "cue_follow": round(max(0.0, at - perf_counter()), 1) if at is not None else 0.0,
@@ -298,7 +298,7 @@ class Cues:
             return "There are no cues."
         if self._shown is None:
             return "No cue has been shown yet."
-        return f"Cue {self._shown:g} is the {end} one."
+        return f"Cue {digits(self._shown)} is the {end} one."
 
     def _following(self) -> Cue | None:
         """The cue that GO shows."""

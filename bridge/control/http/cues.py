@@ -62,7 +62,7 @@ def cues(of: Cues) -> APIRouter:
 def _number(text: str) -> float:
     """The number of a cue in a path."""
     try:
-        return float(CUE.spec.coerce(text))
+        return float(CUE.check(text))
     except ValueError as error:
         raise HTTPException(404, f"There is no cue {text:.80}.") from error
 

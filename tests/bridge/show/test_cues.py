@@ -5,11 +5,13 @@ import time
 from time import perf_counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.show.cues import Cue, Cues
 from bridge.show.folder_lock import FolderLock
 from bridge.show.lent import Lent
-from bridge.state.actions import ActionError
+from bridge.state.actions import CUE, ActionError
 from bridge.state.status import Readiness, StandbyTold
 from bridge.state.store import ParameterError
 
@@ -173,6 +175,12 @@ def test_the_list_and_its_place_are_there_after_a_restart(booth, tmp_path):
     assert again.cues.all == booth.cues.all
     assert again.cues.all[0] == Cue(1.0, "Opening — ciel", 1, None, 4.0)
     assert again.told == ("1", "2.25", "")
+
+
+@given(st.integers(1, 9_999_000))
+def test_a_cue_is_found_by_the_number_that_is_told(thousandths):
+    cue = Cue(thousandths / 1000, "", 1)
+    assert CUE.check(str(cue)) == cue.number
 
 
 BAD = (

@@ -37,6 +37,7 @@ def test_cues_are_added_listed_changed_and_deleted(client, desk):
         ("PATCH", "/7", {"look": 1}, 404, "There is no cue 7; there are 1"),
         ("PATCH", "/x", {"look": 1}, 404, "There is no cue x"),
         ("DELETE", "/nan", None, 404, "There is no cue nan"),
+        ("DELETE", "/10000", None, 404, "There is no cue 10000"),
     ],
 )
 def test_what_is_no_cue_is_refused_in_a_sentence(client, method, path, body, status, words):
