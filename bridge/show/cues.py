@@ -168,7 +168,7 @@ class Cues:
             cue = _checked({**first, **given})
             if len(self._all) >= MOST:
                 raise UnusableError({"number": f"There are {MOST} cues already; delete one."})
-            self._put(cue, self._all)
+            self._put(cue)
         return cue
 
     def change(self, number: float, given: Mapping[str, object]) -> Cue:
@@ -178,16 +178,13 @@ class Cues:
         with self._folder.writing():
             old = self._of(number)
             cue = _checked({**asdict(old), **given})
-            self._put(cue, [each for each in self._all if each is not old])
-            if self._shown == old.number:
-                self._shown = cue.number
+            self._put(cue, old)
         return cue
 
     def remove(self, number: float) -> None:
         """Delete a cue; LookupError for an unknown one."""
         with self._folder.writing():
-            gone = self._of(number)
-            self._save([each for each in self._all if each is not gone])
+            self._save(self._of(number), None)
 
     def _of(self, number: float) -> Cue:
         found = next((cue for cue in self._all if cue.number == round(number, DIGITS)), None)
@@ -199,30 +196,34 @@ class Cues:
         some = ", ".join(map(str, self._all[:10])) + (" …" if len(self._all) > 10 else "")
         return f"; there are {some}" if self._all else ""
 
-    def _put(self, cue: Cue, others: tuple[Cue, ...] | list[Cue]) -> None:
-        if any(cue.number == other.number for other in others):
+    def _put(self, cue: Cue, old: Cue | None = None) -> None:
+        if any(cue.number == other.number for other in self._all if other is not old):
             raise UnusableError({"number": f"There is a cue {cue} already."})
-        self._save([*others, cue])
+        self._save(old, cue)
 
-    def _save(self, cues: list[Cue]) -> None:
-        """Save the list, then use it; ActionError if it cannot be saved."""
-        made = tuple(sorted(cues, key=lambda cue: cue.number))
+    def _save(self, old: Cue | None, new: Cue | None) -> None:
+        """Save the list with a cue in place of another one, then use it; it also waits, and was
+        shown, in its place. ActionError if it cannot be saved.
+        """
+        others = [cue for cue in self._all if cue is not old]
+        made = tuple(sorted([*others, new] if new else others, key=lambda cue: cue.number))
+        shown = new.number if old and new and old.number == self._shown else self._shown
         try:
-            self._write(made)
+            self._write(made, shown)
         except OSError as error:
             raise ActionError(self._unsaved(error), 507) from error
         with self._lock:
-            self._all = made
-            if self._going and self._going not in made:
-                self._going = None
+            self._all, self._shown = made, shown
+            if old and self._going == old:
+                self._going = new
         self._prepare_at = 0.0
         self._loop.wake()
 
-    def _write(self, cues: tuple[Cue, ...]) -> None:
+    def _write(self, cues: tuple[Cue, ...], shown: float | None) -> None:
         if self._aside:
             held.replace(self._path, self._path.with_suffix(".bad"))
             self._aside, self.trouble = False, ""
-        told = {"shown": self._shown, "cues": [asdict(cue) for cue in cues]}
+        told = {"shown": shown, "cues": [asdict(cue) for cue in cues]}
         whole_files.write(self._path, json.dumps(told, ensure_ascii=False, indent=1).encode())
 
     def _unsaved(self, error: OSError) -> str:
@@ -381,7 +382,7 @@ class Cues:
                 self._follow_at = perf_counter() + cue.follow
         self._loop.wake()
         try:
-            self._write(self._all)
+            self._write(self._all, self._shown)
         except OSError as error:
             self.trouble = self._unsaved(error)
 

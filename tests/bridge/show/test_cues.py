@@ -112,6 +112,21 @@ def test_a_go_that_is_not_ready_waits_and_can_be_cancelled(booth):
     assert (booth.told, booth.recalled) == (("2", "", ""), [(2, None)])
 
 
+def test_a_cue_that_is_changed_while_it_waits_goes_as_it_is_then(booth):
+    booth.list(1, 2)
+    booth.now = LOADING
+    booth.cues.go()
+    booth.step()
+    booth.cues.change(1, {"name": "Opening", "fade": 3})
+    booth.cues.change(1, {"number": 1.5, "look": 3})
+    booth.cues.remove(2)
+    booth.step()
+    assert booth.told == ("", "1.5", "1.5")
+    booth.now = READY
+    booth.step()
+    assert (booth.told, booth.recalled) == (("1.5", "", ""), [(3, 3.0)])
+
+
 def test_a_go_waits_for_its_beat_and_can_be_cancelled_until_then(booth):
     booth.list(1, 2)
     booth.beat = perf_counter() + 1000
@@ -238,6 +253,7 @@ def test_a_cue_keeps_what_is_not_changed_and_may_get_another_number(booth):
     booth.cues.change(1, {"number": 5, "name": "Last"})
     assert booth.cues.all[-1] == Cue(5.0, "Last", 1, 3.0)
     assert booth.told == ("5", "", ""), "it is still the one that is shown"
+    assert json.loads(booth.path.read_text())["shown"] == 5
     with pytest.raises(ParameterError, match="There is a cue 5 already"):
         booth.cues.change(2, {"number": 5})
 
