@@ -32,6 +32,7 @@ LARGEST = 1 << 20  # bytes of the file
 MOST = 1000  # cues
 AGAIN = 2.0  # seconds between checks whether the next cue needs something else now
 GLANCE = 0.02  # seconds between checks whether a cue that waits is ready
+SHOWN = 3  # skipped cues in a sentence
 DIGITS = 3  # of a cue's number after the point
 
 # What a cue is made of, each with what checks it.
@@ -124,18 +125,22 @@ class Cues:
         self._loop.stop()
 
     def read(self) -> None:
-        """Read the file, if there is one; a bad one is named, and kept when another is saved."""
+        """Read the file, if there is one. What is none of a cue is named and skipped, and the file
+        is kept under another name when the list is saved.
+        """
         try:
-            found, shown = cues_of(whole_files.read_json(self._path, LARGEST))
+            found, shown, odd = _read(whole_files.read_json(self._path, LARGEST))
         except FileNotFoundError:
             return
         except (OSError, ValueError) as error:
-            self._aside = True
-            self.trouble = f"{self._path} is skipped: {str(error).rstrip('.')}."
-            log.warning("%s", self.trouble)
-            return
+            found, shown, odd = (), None, [f"all of it is skipped: {str(error).rstrip('.')}"]
         with self._lock:
             self._all, self._shown = found, shown
+        if odd:
+            more = f"; and {len(odd) - SHOWN} more" if len(odd) > SHOWN else ""
+            self._aside = True
+            self.trouble = f"{self._path}: {'; '.join(odd[:SHOWN])}{more}."
+            log.warning("%s", self.trouble)
 
     def again(self) -> None:
         """Another list is in the file: use that, from its beginning."""
@@ -411,17 +416,33 @@ def _checked(given: Mapping[str, object]) -> Cue:
 
 def cues_of(told: object) -> tuple[tuple[Cue, ...], float | None]:
     """The list in a file, and the number shown last; ValueError if it is not exactly that."""
+    cues, shown, odd = _read(told)
+    if odd:
+        raise ValueError(odd[0])
+    return cues, shown
+
+
+def _read(told: object) -> tuple[tuple[Cue, ...], float | None, list[str]]:
+    """The same, and why each entry that is no cue is skipped; ValueError if it is no list."""
     if not is_object(told) or not is_list(told.get("cues")):
         raise ValueError("it is not a cue list")
-    shown = told.get("shown")
-    if shown is not None:
-        shown = float(CUE.check(shown))
     cues: dict[float, Cue] = {}
-    for each in told["cues"]:
-        if not is_object(each):
-            raise ValueError("it is not a cue list")
-        cue = _checked(each)
-        if cue.number in cues:
-            raise ValueError(f"cue {cue} occurs twice")
-        cues[cue.number] = cue
-    return tuple(sorted(cues.values(), key=lambda cue: cue.number)), shown
+    odd: list[str] = []
+    for place, each in enumerate(told["cues"], 1):
+        try:
+            cue = _checked(each if is_object(each) else {})
+            if cue.number in cues:
+                raise ValueError(f"cue {cue} occurs twice")
+            cues[cue.number] = cue
+        except ValueError as error:
+            why = str(error).partition(". ")[0].rstrip(".")
+            named = is_object(each) and "number" in each
+            which = f"entry {place} (cue {each['number']!r:.20})" if named else f"entry {place}"
+            odd.append(f"{which} is skipped: {why}")
+    shown = told.get("shown")
+    try:
+        shown = None if shown is None else float(CUE.check(shown))
+    except ValueError as error:
+        odd.append(f"the place is skipped: {str(error).rstrip('.')}")
+        shown = None
+    return tuple(sorted(cues.values(), key=lambda cue: cue.number)), shown, odd

@@ -198,17 +198,20 @@ def test_a_cue_is_found_by_the_number_that_is_told(thousandths):
     assert CUE.check(str(cue)) == cue.number
 
 
-BAD = (
-    "", "[]", "{}", '{"cues": {}}', '{"cues": [3]}', '{"cues": [], "shown": "x"}',
-    '{"cues": [{"number": 1, "look": 1}]}', "\x00" * 9, "[" * 9000,
-)  # fmt: skip
+GOOD = json.dumps({"number": 2, "name": "", "look": 2, "fade": None, "follow": None})
+BAD = {
+    "": 0, "[]": 0, "{}": 0, '{"cues": {}}': 0, "\x00" * 9: 0, "[" * 9000: 0,
+    f'{{"cues": [{GOOD}], "shown": "x"}}': 1, f'{{"cues": [3, {GOOD}]}}': 1,
+    f'{{"cues": [{GOOD}, {{"number": 1, "look": 1}}]}}': 1, f'{{"cues": [{GOOD}, {GOOD}]}}': 1,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("content", BAD)
-def test_a_file_that_is_no_cue_list_is_named_and_kept(booth, content):
+def test_what_is_no_cue_is_named_and_kept_and_the_other_cues_are_there(booth, content):
     booth.path.write_text(content)
     booth.cues.read()
-    assert booth.cues.trouble.startswith(f"{booth.path} is skipped: ")
+    assert (" skipped: " in booth.cues.trouble, len(booth.cues.all)) == (True, BAD[content])
+    assert str(booth.path) in booth.cues.trouble
     booth.list(1)
     assert booth.path.with_suffix(".bad").read_text() == content
     assert booth.cues.trouble == ""
