@@ -97,7 +97,9 @@ class Cues:
         when: Callable[[float], float] = lambda now: now,
     ) -> None:
         """`when` tells when to show what is to be shown now, so that it falls on its beat."""
-        self.trouble = ""  # why the last cue was not shown, or what is not saved; a sentence
+        self._unread = ""  # what of the file is skipped; a sentence
+        self._unsaved = ""  # why the file is not that of now, likewise
+        self._unshown = ""  # why the last cue was not shown, likewise
         self._path = path
         self._looks = looks
         self._lent = lent
@@ -139,14 +141,14 @@ class Cues:
         if odd:
             more = f"; and {len(odd) - SHOWN} more" if len(odd) > SHOWN else ""
             self._aside = True
-            self.trouble = f"{self._path}: {'; '.join(odd[:SHOWN])}{more}."
-            log.warning("%s", self.trouble)
+            self._unread = f"{self._path}: {'; '.join(odd[:SHOWN])}{more}."
+            log.warning("%s", self._unread)
 
     def again(self) -> None:
         """Another list is in the file: use that, from its beginning."""
         with self._lock:
             self._all, self._shown, self._going, self._follow_at = (), None, None, None
-        self._aside, self.trouble = False, ""
+        self._aside, self._unread, self._unsaved, self._unshown = False, "", "", ""
         self.read()
         self._prepare_at = 0.0
         self._loop.wake()
@@ -216,7 +218,8 @@ class Cues:
         try:
             self._write(made, shown)
         except OSError as error:
-            raise ActionError(self._unsaved(error), 507) from error
+            raise ActionError(self._not_saved(error), 507) from error
+        self._unread = ""
         with self._lock:
             self._all, self._shown = made, shown
             if old and self._going == old:
@@ -227,11 +230,12 @@ class Cues:
     def _write(self, cues: tuple[Cue, ...], shown: float | None) -> None:
         if self._aside:
             held.replace(self._path, self._path.with_suffix(".bad"))
-            self._aside, self.trouble = False, ""
+            self._aside = False
         told = {"shown": shown, "cues": [asdict(cue) for cue in cues]}
         whole_files.write(self._path, json.dumps(told, ensure_ascii=False, indent=1).encode())
+        self._unsaved = ""
 
-    def _unsaved(self, error: OSError) -> str:
+    def _not_saved(self, error: OSError) -> str:
         return f"The cues are not saved: {self._path} cannot be written ({held.told(error)})."
 
     # The show.
@@ -271,6 +275,11 @@ class Cues:
             self._going = self._follow_at = None
         self._prepare_at = 0.0
         self._loop.wake()
+
+    @property
+    def trouble(self) -> str:
+        """Why the last cue was not shown, or what is not saved; a sentence, or empty."""
+        return self._unshown or self._unsaved or self._unread
 
     @property
     def standby(self) -> StandbyTold:
@@ -314,14 +323,14 @@ class Cues:
     def _begin(self, cue: Cue) -> None:
         self._due = self._when(perf_counter())
         self._going, self._follow_at = cue, None
-        self.trouble = self.trouble if self._aside else ""
+        self._unshown = ""
         self._loop.wake()
 
     # Its own thread.
 
     def _failed(self, error: Exception) -> None:
         self._going = None
-        self.trouble = explained(error)
+        self._unshown = explained(error)
 
     def _step(self) -> None:
         self._loop.wait(self._pause())
@@ -331,6 +340,9 @@ class Cues:
                 self._going, self._follow_at = self._following(), None
             going, target = self._going, self._going or self._following()
         fails = going is not None and self._lack
+        if self._unsaved and now >= self._prepare_at:
+            with suppress(ActionError), self._folder.writing():  # else later
+                self._keep_place()
         if target is not self._prepared or fails or now >= self._prepare_at:
             self._prepare(target)
         if going and not self._loop.stopped.is_set():
@@ -378,7 +390,7 @@ class Cues:
         except (LookupError, ValueError, OSError) as error:
             why = f"Cue {cue}: {error.args[0] if error.args else error}"
         if why:
-            self.trouble = why
+            self._unshown = why
             log.warning("%s", why)
             return
         with self._lock:
@@ -386,10 +398,14 @@ class Cues:
             if self._going is None and cue.follow is not None:
                 self._follow_at = perf_counter() + cue.follow
         self._loop.wake()
+        self._keep_place()
+
+    def _keep_place(self) -> None:
+        """Save which cue was shown last; what cannot be saved is tried again."""
         try:
             self._write(self._all, self._shown)
         except OSError as error:
-            self.trouble = self._unsaved(error)
+            self._unsaved = self._not_saved(error)
 
 
 def _checked(given: Mapping[str, object]) -> Cue:

@@ -224,6 +224,13 @@ def test_a_list_that_cannot_be_saved_stays_as_it_was(booth):
     with pytest.raises(ActionError, match="The cues are not saved: ") as refused:
         booth.list(2)
     assert (refused.value.status, [*map(str, booth.cues.all)]) == (507, ["1"])
+    booth.cues.go()
+    booth.step()
+    assert booth.cues.trouble.startswith("The cues are not saved: ")
+    booth.path.with_name("cues.json.new").rmdir()
+    booth.cues._prepare_at = 0.0
+    booth.step(1)
+    assert (booth.cues.trouble, json.loads(booth.path.read_text())["shown"]) == ("", 1)
 
 
 REFUSED = {
