@@ -1,6 +1,9 @@
 """The cue list: looks in the order of a show. What the next cue needs stands by, so that GO shows
 it at once; a GO before it is ready keeps the old look moving, and goes when it is.
 
+A missing file may come back, so a GO waits for it. A cue that can never go, as its look is gone, is
+refused, and skipped by the next GO.
+
 The list, and which cue was shown last, are in `cues.json`. Recalling a look may wait for a disk, so
 cues go in a thread of their own.
 """
@@ -8,7 +11,7 @@ cues go in a thread of their own.
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,7 +22,7 @@ from bridge.show.folder_lock import FolderLock
 from bridge.show.lent import Lent
 from bridge.state.actions import CUE, ActionError, Argument
 from bridge.state.status import Readiness, StandbyTold
-from bridge.state.store import ParameterError, UnusableError
+from bridge.state.store import AbsentError, ParameterError, UnusableError
 from bridge.system import whole_files
 from bridge.system.loops import Loop, explained
 from engine.parameters import Kind, Value, digits
@@ -32,7 +35,7 @@ LARGEST = 1 << 20  # bytes of the file
 MOST = 1000  # cues
 AGAIN = 2.0  # seconds between checks whether the next cue needs something else now
 GLANCE = 0.02  # seconds between checks whether a cue that waits is ready
-SHOWN = 3  # skipped cues in a sentence
+SHOWN = 3  # cues, or looks, in words
 DIGITS = 3  # of a cue's number after the point
 
 # What a cue is made of, each with what checks it.
@@ -85,6 +88,17 @@ class Cue:
         return digits(self.number)
 
 
+@dataclass(frozen=True, slots=True)
+class _Lack:
+    """Why a cue cannot be shown, in a sentence; whether that may pass by itself, and what its look
+    was then.
+    """
+
+    why: str
+    look: object
+    passes: bool = False
+
+
 class Cues:
     """Any thread may call any method; `read`, `add`, `change` and `remove` use the disk."""
 
@@ -99,7 +113,7 @@ class Cues:
         """`when` tells when to show what is to be shown now, so that it falls on its beat."""
         self._unread = ""  # what of the file is skipped; a sentence
         self._unsaved = ""  # why the file is not that of now, likewise
-        self._unshown = ""  # why the last cue was not shown, likewise
+        self._failure = ""  # of this program, likewise
         self._path = path
         self._looks = looks
         self._lent = lent
@@ -109,7 +123,9 @@ class Cues:
         self._going: Cue | None = None  # to be shown once it is ready
         self._due = float("-inf")  # and not before this
         self._follow_at: float | None = None  # when the next one goes by itself
-        self._lack = ""  # why the look of the next cue cannot be used
+        self._skipped: Mapping[Cue, _Lack] = {}  # cues that could not go since the last one went
+        self._lack: _Lack | None = None  # of the cue that is prepared
+        self._later = ""  # which cues after that cannot be shown, and why
         self._prepared: Cue | None = None
         self._prepare_at = 0.0
         self._aside = False  # the file cannot be read and is kept under another name
@@ -148,7 +164,8 @@ class Cues:
         """Another list is in the file: use that, from its beginning."""
         with self._lock:
             self._all, self._shown, self._going, self._follow_at = (), None, None, None
-        self._aside, self._unread, self._unsaved, self._unshown = False, "", "", ""
+            self._skipped = {}
+        self._aside, self._unread, self._unsaved, self._failure = False, "", "", ""
         self.read()
         self._prepare_at = 0.0
         self._loop.wake()
@@ -241,26 +258,31 @@ class Cues:
     # The show.
 
     def go(self) -> None:
-        """Show the next cue, once it is ready; ActionError if there is none."""
+        """Show the next cue, once it is ready; ActionError if there is none, or if it can never be
+        shown: then the one after it is the next.
+        """
         with self._lock:
             if self._going:
                 return
+            self._forgive()
             following = self._following()
             if following is None:
                 raise ActionError(self._no_cue("last"))
             self._begin(following)
 
     def back(self) -> None:
-        """Show the cue before the one shown last; ActionError if there is none."""
+        """Show the cue before the one shown last; ActionError as `go`."""
         with self._lock:
+            self._forgive()
             shown = self._shown
             earlier = [cue for cue in self._all if shown is not None and cue.number < shown]
-            if not earlier:
+            left = [cue for cue in earlier if cue not in self._skipped]
+            if not left:
                 raise ActionError(self._no_cue("first"))
-            self._begin(earlier[-1])
+            self._begin(left[-1])
 
     def to(self, number: Value) -> None:
-        """Show the cue of this number; ActionError if there is none."""
+        """Show the cue of this number; ActionError if there is none, or if it never can be."""
         with self._lock:
             try:
                 self._begin(self._of(float(number)))
@@ -279,7 +301,7 @@ class Cues:
     @property
     def trouble(self) -> str:
         """Why the last cue was not shown, or what is not saved; a sentence, or empty."""
-        return self._unshown or self._unsaved or self._unread
+        return self._failure or self._told_skipped() or self._unsaved or self._unread
 
     @property
     def standby(self) -> StandbyTold:
@@ -290,7 +312,23 @@ class Cues:
             return StandbyTold()
         if target is not self._prepared:
             return StandbyTold(Readiness.NOT_READY, f"Cue {target} is about to be prepared.")
-        return StandbyTold(Readiness.NOT_READY, self._lack) if self._lack else self._lent.standby()
+        lack, later = self._lack, self._later
+        told = StandbyTold(Readiness.NOT_READY, lack.why) if lack else self._lent.standby()
+        return replace(told, reason=f"{told.reason} {later}") if later else told
+
+    def unshowable(self, cues: Iterable[Cue]) -> list[str]:
+        """Which of these can never be shown as the looks are now: a sentence for each look."""
+        shown_by: dict[int, list[Cue]] = {}
+        for cue in cues:
+            shown_by.setdefault(cue.look, []).append(cue)
+        found = {look: self._look(look) for look in shown_by}
+        return [
+            _unshowable(shown_by[look], why) for look, why in found.items() if isinstance(why, str)
+        ]
+
+    def of_look(self, number: int) -> list[Cue]:
+        """The cues that show a look."""
+        return [cue for cue in self._all if cue.look == number]
 
     def told(self) -> dict[str, Any]:
         """Its part of `Status`."""
@@ -311,6 +349,8 @@ class Cues:
     def _no_cue(self, end: str) -> str:
         if not self._all:
             return "There are no cues."
+        if self._skipped:
+            return self._told_skipped()
         if self._shown is None:
             return "No cue has been shown yet."
         return f"Cue {digits(self._shown)} is the {end} one."
@@ -318,19 +358,57 @@ class Cues:
     def _following(self) -> Cue | None:
         """The cue that GO shows."""
         shown = self._shown
-        return next((cue for cue in self._all if shown is None or cue.number > shown), None)
+        later = (cue for cue in self._all if shown is None or cue.number > shown)
+        return next((cue for cue in later if cue not in self._skipped), None)
+
+    def _look(self, number: int) -> tuple[str, Mapping[str, Value]] | str:
+        """What recalling a look would set; else why it never can, in a sentence."""
+        try:
+            return self._looks.content(number)
+        except (LookupError, ValueError) as error:
+            return _sentence(error)
+
+    def _skip(self, cue: Cue, lack: _Lack) -> None:
+        """It cannot be shown: GO shows the one after it. The caller holds the lock."""
+        others = {each: why for each, why in self._skipped.items() if each != cue}
+        self._skipped = {**others, cue: lack}
+        log.warning("%s", self._told_skipped())
+
+    def _forgive(self) -> None:
+        """Skip no longer what has another look, or is another cue. The caller holds the lock."""
+        self._skipped = {
+            cue: lack for cue, lack in self._skipped.items()
+            if cue in self._all and self._look(cue.look) == lack.look
+        }  # fmt: skip
+
+    def _told_skipped(self) -> str:
+        skipped, following = self._skipped, self._following()
+        if not skipped:
+            return ""
+        then = f"GO shows cue {following} next." if following else "There is no next cue."
+        return f"{[*skipped.values()][-1].why} {then}"
 
     def _begin(self, cue: Cue) -> None:
+        look = self._look(cue.look)
+        lack = self._lack if self._prepared is cue else None
+        if isinstance(look, str):
+            lack = _Lack(_unshowable([cue], look), look)
+        if lack and not lack.passes and lack.look == look:
+            self._skip(cue, lack)
+            raise ActionError(self._told_skipped())
+        self._skipped = {each: why for each, why in self._skipped.items() if each != cue}
         self._due = self._when(perf_counter())
         self._going, self._follow_at = cue, None
-        self._unshown = ""
+        self._failure = ""
+        if lack:
+            self._prepare_at = 0.0  # it may have passed
         self._loop.wake()
 
     # Its own thread.
 
     def _failed(self, error: Exception) -> None:
         self._going = None
-        self._unshown = explained(error)
+        self._failure = explained(error)
 
     def _step(self) -> None:
         self._loop.wait(self._pause())
@@ -339,11 +417,10 @@ class Cues:
             if self._follow_at is not None and now >= self._follow_at:
                 self._going, self._follow_at = self._following(), None
             going, target = self._going, self._going or self._following()
-        fails = going is not None and self._lack
         if self._unsaved and now >= self._prepare_at:
             with suppress(ActionError), self._folder.writing():  # else later
                 self._keep_place()
-        if target is not self._prepared or fails or now >= self._prepare_at:
+        if target is not self._prepared or now >= self._prepare_at:
             self._prepare(target)
         if going and not self._loop.stopped.is_set():
             self._try(going)
@@ -357,44 +434,65 @@ class Cues:
 
     def _prepare(self, target: Cue | None) -> None:
         """Have what a cue needs stand by; nothing for None."""
-        lack = ""
-        try:
-            if target:
-                self._lent.stand_by(*self._looks.content(target.look))
-        except (LookupError, ValueError, OSError) as error:
-            lack = f"Cue {target}: {error.args[0] if error.args else error}"
+        lack = self._stand_by(target) if target else None
         if lack or (self._prepared and not target):
             self._lent.stand_by("", {})
-        self._lack, self._prepared = lack, target
+        after = [cue for cue in self._all if target and cue.number > target.number]
+        with self._lock:
+            self._forgive()
+            self._later = " ".join(self.unshowable(after)[:SHOWN])
+            self._lack, self._prepared = lack, target
         self._prepare_at = perf_counter() + AGAIN
 
+    def _stand_by(self, cue: Cue) -> _Lack | None:
+        """Have what it needs stand by; why that is impossible."""
+        look = self._look(cue.look)
+        if isinstance(look, str):
+            return _Lack(_unshowable([cue], look), look)
+        try:
+            self._lent.stand_by(*look)
+        except (LookupError, ValueError, OSError) as error:
+            passes = isinstance(error, (AbsentError, OSError))
+            return _Lack(_unshowable([cue], _sentence(error)), look, passes)
+        return None
+
     def _try(self, cue: Cue) -> None:
-        """Show a cue on its beat, if it is ready or could not become ready beside what is shown."""
-        if perf_counter() < self._due:
+        """Show a cue on its beat, if it is ready or could not become ready beside what is shown;
+        skip one that never can be shown.
+        """
+        if lack := self._lack:
+            if not lack.passes:
+                self._skip_going(cue, lack)
             return
         standby = self._lent.standby()
-        if not (self._lack or standby.state is Readiness.READY or standby.in_place):
+        ready = standby.state is Readiness.READY or standby.in_place
+        if not ready or perf_counter() < self._due:
             return
         with suppress(ActionError), self._folder.writing():  # else it waits for the show to load
             self._show(cue)
 
-    def _show(self, cue: Cue) -> None:
+    def _skip_going(self, cue: Cue, lack: _Lack) -> None:
         with self._lock:
-            if self._going is not cue:
-                return  # cancelled
-            self._going = None
-        why = self._lack
+            if self._going is cue:
+                self._going = None
+                self._skip(cue, lack)
+        self._loop.wake()
+
+    def _show(self, cue: Cue) -> None:
+        if self._going is not cue:
+            return  # cancelled
         try:
-            if not why:
-                self._looks.recall(cue.look, cue.fade)
+            self._looks.recall(cue.look, cue.fade)
         except (LookupError, ValueError, OSError) as error:
-            why = f"Cue {cue}: {error.args[0] if error.args else error}"
-        if why:
-            self._unshown = why
-            log.warning("%s", why)
+            self._prepare(cue)
+            if not self._lack:  # else it waits, or is skipped for that
+                why = _unshowable([cue], _sentence(error))
+                self._skip_going(cue, _Lack(why, self._look(cue.look)))
             return
         with self._lock:
-            self._shown = cue.number
+            self._shown, self._skipped = cue.number, {}
+            if self._going is cue:
+                self._going = None
             if self._going is None and cue.follow is not None:
                 self._follow_at = perf_counter() + cue.follow
         self._loop.wake()
@@ -406,6 +504,20 @@ class Cues:
             self._write(self._all, self._shown)
         except OSError as error:
             self._unsaved = self._not_saved(error)
+
+
+def _unshowable(cues: Sequence[Cue], why: str) -> str:
+    names = [str(cue) for cue in cues[:SHOWN]]
+    if len(cues) > SHOWN:
+        names.append(f"{len(cues) - SHOWN} more")
+    *first, last = names
+    which = f"Cues {', '.join(first)} and {last}" if first else f"Cue {last}"
+    return f"{which} cannot be shown: {why}"
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error.args[0] if isinstance(error, LookupError) and error.args else error)
+    return f"{text.rstrip('.')}."
 
 
 def _checked(given: Mapping[str, object]) -> Cue:

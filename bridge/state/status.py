@@ -87,7 +87,7 @@ class Status:
     standby: str = status_field(
         "", "What the next cue needs is LOADING, READY or NOT READY; empty without a next cue."
     )
-    standby_reason: str = status_field("", "Why, in one sentence.")
+    standby_reason: str = status_field("", "Why, and which later cues can never be shown.")
     standby_progress: float = status_field(1.0, "Its loading progress, 0 to 1.", "", "gauge")
     take_time: float = status_field(
         0.0, "Time from the last GO on READY to the first frame of another pipeline.", "ms", "gauge"

@@ -38,6 +38,10 @@ class ParameterError(ValueError):
         self.problems = dict(problems)
 
 
+class AbsentError(ParameterError):
+    """The same for files alone, which may come back."""
+
+
 class UnusableError(ParameterError):
     """The same for values that are each valid, but unusable with the current ones."""
 
@@ -249,7 +253,8 @@ class ParameterStore:
         held = self._values
         news = {name: value for name, value in checked.items() if held[name] != value}
         if problems:
-            raise ParameterError(problems)
+            files = all((of := self.specs.get(n)) and (of.asset or of.lora) for n in problems)
+            raise (AbsentError if files else ParameterError)(problems)
         if unusable := self._fits(news, setter) if news else {}:
             raise UnusableError(unusable)
         return checked

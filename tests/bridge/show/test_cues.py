@@ -13,7 +13,7 @@ from bridge.show.folder_lock import FolderLock
 from bridge.show.lent import Lent
 from bridge.state.actions import CUE, ActionError
 from bridge.state.status import Readiness, StandbyTold
-from bridge.state.store import ParameterError
+from bridge.state.store import AbsentError, ParameterError
 
 READY = StandbyTold(Readiness.READY)
 LOADING = StandbyTold(Readiness.LOADING, "longlive is loading.", 0.5)
@@ -27,11 +27,12 @@ class Booth:
         self.now = READY
         self.prepared: list[str] = []
         self.recalled: list[tuple[int, float]] = []
+        self.lack: ValueError | None = None  # of what is in the looks
         self.looks = {1: "stylize", 2: "longlive", 3: "longlive"}
         lent = Lent(
             pipeline=lambda: "stylize", names=lambda row: frozenset(), take=lambda *given: None,
             newest=lambda: None, arrived=lambda snapshot: True,
-            stand_by=lambda row, values: self.prepared.append(row), standby=lambda: self.now,
+            stand_by=self.stand_by, standby=lambda: self.now,
         )  # fmt: skip
         self.path = folder / "cues.json"
         self.beat = float("-inf")
@@ -42,8 +43,15 @@ class Booth:
             raise ActionError(f"There is no look {number}.", 404)
         return self.looks[number], {"prompt": str(number)}
 
+    def stand_by(self, row, values):
+        if row and self.lack:
+            raise self.lack
+        self.prepared.append(row)
+
     def recall(self, number, fade=None):
         self.content(number)
+        if self.lack:
+            raise ActionError(str(self.lack))
         self.recalled.append((number, fade))
 
     def step(self, times: int = 3) -> None:
@@ -152,18 +160,68 @@ def test_a_cue_that_can_only_replace_what_is_shown_goes_at_once(booth):
     assert booth.recalled == [(1, None)]
 
 
-def test_a_cue_whose_look_is_missing_is_named_and_changes_nothing(booth):
-    booth.cues.add({"look": 9})
+GONE = "Cue 2 cannot be shown: There is no look 9. GO shows cue 3 next."
+
+
+def test_a_go_skips_a_cue_that_can_never_be_shown_and_says_so(booth):
+    booth.list(1)
+    booth.cues.add({"number": 2, "look": 9})
+    booth.list(3)
     booth.step()
-    why = "Cue 1: There is no look 9."
-    assert booth.cues.standby == StandbyTold(Readiness.NOT_READY, why)
+    assert booth.cues.standby.state == "READY"
+    assert booth.cues.standby.reason.endswith("Cue 2 cannot be shown: There is no look 9.")
     booth.cues.go()
     booth.step()
-    assert (booth.cues.trouble, booth.told, booth.recalled) == (why, ("", "1", ""), [])
-    booth.looks[9] = "stylize"
+    assert booth.cues.standby.state == "NOT READY"
+    for press in (booth.cues.go, lambda: booth.cues.to(2)):
+        with pytest.raises(ActionError) as refused:
+            press()
+        assert (refused.value.status, str(refused.value)) == (409, GONE)
+    booth.step()
+    assert (booth.told, booth.cues.trouble) == (("1", "3", ""), GONE)
     booth.cues.go()
     booth.step()
-    assert (booth.cues.trouble, booth.recalled) == ("", [(9, None)])
+    assert (booth.told, booth.cues.trouble, booth.recalled[-1][0]) == (("3", "", ""), "", 1)
+    with pytest.raises(ActionError, match=r"Cue 2 .*: There is no look 9\. There is no next cue"):
+        booth.cues.back()
+    booth.cues.back()
+    booth.step()
+    assert booth.told[0] == "1"
+
+
+def test_a_cue_whose_look_is_back_is_skipped_no_longer(booth):
+    booth.list(1)
+    booth.cues.change(1, {"look": 9})
+    for mend in (
+        lambda: booth.looks.update({9: "stylize"}),
+        lambda: booth.cues.change(1, {"look": 3}),
+    ):
+        with pytest.raises(ActionError, match="There is no look 9"):
+            booth.cues.go()
+        assert booth.told == ("", "", "")
+        mend()
+        booth.cues._prepare_at = 0.0
+        booth.step()
+        assert (booth.told, booth.cues.trouble) == (("", "1", ""), "")
+        booth.looks.pop(9, None)
+
+
+def test_a_cue_waits_for_a_missing_file_and_is_refused_for_a_blocked_word(booth):
+    booth.list(1, 2)
+    booth.lack = AbsentError({"reference": "Image 'a.png' not found."})
+    booth.step()
+    booth.cues.go()
+    booth.step()
+    why = "Cue 1 cannot be shown: Image 'a.png' not found."
+    assert (booth.told, booth.cues.standby.reason) == (("", "1", "1"), why)
+    booth.lack, booth.cues._prepare_at = None, 0.0
+    booth.step()
+    assert (booth.told, booth.cues.trouble) == (("1", "2", ""), "")
+    booth.lack = ParameterError({"prompt": "It is blocked."})  # since it was prepared
+    booth.cues.go()
+    booth.step()
+    assert booth.told == ("1", "", "")
+    assert booth.cues.trouble == "Cue 2 cannot be shown: It is blocked. There is no next cue."
 
 
 def test_the_next_cue_follows_by_itself_unless_it_is_cancelled(booth):

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from bridge.state.actions import ActionError
 from bridge.state.change import By, Setter
 from engine.ipc.messages import BlockMade
 from tests.bridge.test_session import longest_gap, no_black
@@ -139,8 +140,9 @@ def test_a_cue_keeps_its_look_however_the_looks_are_ordered(tmp_path):
         until(rig, cue="1.5")  # by itself
         rig.wait(lambda frame: says(frame.image, 0, "one"))
         session.show.looks.delete(3)
-        do(rig, "cue/back")
-        until(rig, cue="1.5", error="Cue 1: There is no look 3.")
+        with pytest.raises(ActionError, match="Cue 1 cannot be shown: There is no look 3"):
+            do(rig, "cue/back")
+        assert session.status().cue == "1.5"
         assert session.status().worker == worker, "all are of one engine"
         session.show.blind.set({"prompt": "blind"}, Setter(By.REST))
         time.sleep(0.1)

@@ -18,6 +18,7 @@ from bridge.control.http.show import NAMED
 from bridge.show.control import ShowControl
 from bridge.state.actions import ActionError
 from bridge.state.change import By, Setter
+from bridge.state.store import AbsentError
 from engine.system.texts import mended
 from tests.support.bridge import running
 
@@ -123,7 +124,7 @@ def test_another_recall_starts_from_where_the_first_is(desk, show):
     [
         ({"pipeline": "sparkle"}, "Unknown pipeline 'sparkle'"),
         ({"values": {"prompt": "x", "reference": "gone.png"}}, "gone.png"),
-        ({"values": {"prompt": "x", "vace_scale": 7}}, "vace_scale takes a number from 0 to 2"),
+        ({"values": {"reference": "gone.png", "vace_scale": 7}}, "vace_scale takes a number from"),
     ],
 )
 def test_what_a_look_lacks_is_named_and_nothing_changes(desk, show, spoilt, why):
@@ -135,6 +136,8 @@ def test_what_a_look_lacks_is_named_and_nothing_changes(desk, show, spoilt, why)
     with pytest.raises(ActionError, match=r"^Look 1 \(Sunset\) cannot be recalled: ") as refused:
         show.recalls.recall(1, 0)
     assert why in str(refused.value)
+    missing = isinstance(refused.value.__cause__, AbsentError)
+    assert missing is (why == "gone.png"), "which may come back"
     assert values(desk) == before
     assert desk.switched == []
 
