@@ -604,8 +604,9 @@ class Session:
         row = self._catalog[pipeline]
         values = self.store.check(values, Setter(By.LOOK))
         load = checked_load(row, {**self.store.snapshot.values, **values}, {})
-        misfits = " ".join(self.weights.misfits(row, load).values())
-        lack = misfits or str(self.weights.lack(row, load) or "")
+        if misfits := self.weights.misfits(row, load):
+            raise UnusableError(misfits)
+        lack = str(self.weights.lack(row, load) or "")
         self._host.want_standby(Prepared(self._host.orders(row, load), values, lack))
 
     def _proposals(self) -> Mapping[str, str]:

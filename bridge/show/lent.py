@@ -23,9 +23,10 @@ class Lent:
     newest frame of the output. `arrived` is whether a frame made with the snapshot of a number has
     been shown, and no prompt or reference of it is still being prepared. `stand_by` loads a
     pipeline aside with some values, so that `take` of the same shows it at once, or nothing with an
-    empty id; it may wait for a disk, LookupError for an unknown one. `standby` tells how that is
-    doing. `ahead` is the time in seconds from a change to the frames that show it. `proposals` are
-    settings and inputs of this machine, as texts, for the show file.
+    empty id; it may wait for a disk, LookupError for an unknown one, ValueError for values that it
+    cannot be loaded with. `standby` tells how that is doing. `ahead` is the time in seconds from a
+    change to the frames that show it. `proposals` are settings and inputs of this machine, as
+    texts, for the show file.
     """
 
     pipeline: Callable[[], str]

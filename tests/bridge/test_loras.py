@@ -132,6 +132,13 @@ def test_what_does_not_fit_is_refused_at_every_door_before_anything_loads(tmp_pa
         answer = client.post("/api/v1/pipeline", json={"pipeline": "krea-realtime-video"})
         assert answer.status_code == 409
         assert "lora_1: small.safetensors is for Wan2.1 1.3B and does not fit" in answer.text
+        look = {"format": "spout-bridge look", "version": 1, "name": "Large", "saved": "",
+                "pipeline": "longlive", "values": {"lora_2": "large.safetensors"}}  # fmt: skip
+        rig.session.show.looks.take_in(look)
+        client.post("/api/v1/cues", json={"look": 1})
+        rig.until(lambda: large in rig.session.status().standby_reason)
+        answer = client.post("/api/v1/actions/go", json={})
+        assert (answer.status_code, large in answer.text) == (409, True)
         offered = {row["name"]: row["fits"] for row in client.get("/api/v1/loras").json()}
         assert offered == {
             "large.safetensors": ["krea-realtime-video"], "small.safetensors": ["longlive"],
