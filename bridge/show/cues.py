@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from bridge.show.folder_lock import FolderLock
 from bridge.show.lent import Lent
-from bridge.state.actions import CUE, ActionError, Argument
+from bridge.state.actions import CUE, LOOK, ActionError, Argument
 from bridge.state.status import Readiness, StandbyTold
 from bridge.state.store import AbsentError, ParameterError, UnusableError
 from bridge.system import whole_files
@@ -42,9 +42,7 @@ DIGITS = 3  # of a cue's number after the point
 FIELDS: Mapping[str, Argument] = {
     "number": CUE,
     "name": Argument(name="name", kind=Kind.TEXT, help="Name of the cue."),
-    "look": Argument(
-        name="look", kind=Kind.INT, help="Number of its look.", minimum=1, maximum=9999
-    ),
+    "look": replace(LOOK, name="look", help="Number of its look.", index=False),
     "fade": Argument(
         name="fade", kind=Kind.FLOAT, help="Time to fade to it; none: as `look_fade` says.",
         minimum=0, maximum=60, unit="s",

@@ -9,7 +9,7 @@ from fastapi import Path as InPath
 from pydantic import RootModel
 
 from bridge.control.http.openapi import refused
-from bridge.show.cues import Cues
+from bridge.show.cues import Cue, Cues
 from bridge.state.actions import CUE, ActionError
 
 T = TypeVar("T")
@@ -31,6 +31,9 @@ def cues(of: Cues) -> APIRouter:
     """The list of cues: read, added, changed, deleted."""
     router = APIRouter()
 
+    def told(cue: Cue) -> dict[str, Any]:
+        return {**asdict(cue), "missing": of.unshowable([cue])}
+
     @router.get("/cues")
     async def listing() -> list[dict[str, Any]]:
         """The cues in order; the state has which was shown last, and which is next."""
@@ -40,14 +43,14 @@ def cues(of: Cues) -> APIRouter:
     def add(given: NewCue) -> dict[str, Any]:
         """Add a cue: `look` is the number of its look, `fade` the time to it and `follow` the time
         until the next cue goes by itself, in seconds; null for never. Without a number it becomes
-        the last one.
+        the last one. The answer's `missing` says, in a sentence, if there is no such look.
         """
-        return asdict(_done(lambda: of.add(given.root)))
+        return told(_done(lambda: of.add(given.root)))
 
     @router.patch("/cues/{number}", responses=refused(404, 409, 507))
     def change(number: Annotated[str, IN_PATH], given: CueFields) -> dict[str, Any]:
-        """Change fields of a cue, its number too."""
-        return asdict(_done(lambda: of.change(_number(number), given.root)))
+        """Change fields of a cue, its number too. `missing` as when it is added."""
+        return told(_done(lambda: of.change(_number(number), given.root)))
 
     @router.delete("/cues/{number}", responses=refused(404, 507))
     def remove(number: Annotated[str, IN_PATH]) -> dict[str, float]:

@@ -94,6 +94,13 @@ class Faded(BaseModel):
     fade: float | None = FADE
 
 
+class DeletedLook(BaseModel):
+    """The number of the look; `missing` names the cues that cannot be shown without it."""
+
+    deleted: int
+    missing: list[str]
+
+
 class Order(BaseModel):
     """The numbers of the looks to show first."""
 
@@ -134,7 +141,7 @@ def show(desk: BridgeApi) -> APIRouter:
 
 def _looks(desk: BridgeApi) -> APIRouter:
     router = APIRouter()
-    looks, recalls = desk.show.looks, desk.show.recalls
+    looks, recalls, cues = desk.show.looks, desk.show.recalls, desk.show.cues
 
     def row(look: Look) -> LookRow:
         current = recalls.current
@@ -178,10 +185,11 @@ def _looks(desk: BridgeApi) -> APIRouter:
         return row(looks.rename(_number(number), given.name))
 
     @router.delete("/looks/{number}", responses=refused(404, 409))
-    def delete(number: Annotated[str, NUMBER]) -> dict[str, int]:
-        """Delete a look."""
-        looks.delete(_number(number))
-        return {"deleted": int(number)}
+    def delete(number: Annotated[str, NUMBER]) -> DeletedLook:
+        """Delete a look. Cues that show it stay, and `missing` names them."""
+        gone = _number(number)
+        looks.delete(gone)
+        return DeletedLook(deleted=gone, missing=cues.unshowable(cues.of_look(gone)))
 
     @router.post("/looks/{number}/recall", responses=refused(404, 409, 422))
     def recall(number: Annotated[str, NUMBER], given: Faded | None = None) -> LookRow:

@@ -296,7 +296,7 @@ def test_the_doors_of_looks(desk, client, show):
     until(lambda: show.looks._image(9).is_file())
     assert client.get("/api/v1/looks/9/image").headers["content-type"] == "image/jpeg"
     assert ask("POST", "import_look", ask("GET", "looks/9/export")[1])[1]["number"] == 10
-    assert ask("DELETE", "looks/9") == (200, {"deleted": 9})
+    assert ask("DELETE", "looks/9") == (200, {"deleted": 9, "missing": []})
     for method, path, body in (
         ("GET", "looks/9", None), ("DELETE", "looks/9", None), ("GET", "looks/x", None),
         ("POST", "looks/9/recall", {}), ("PATCH", "looks/0", {"name": "a"}),

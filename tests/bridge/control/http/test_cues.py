@@ -17,9 +17,16 @@ def test_cues_are_added_listed_changed_and_deleted(client, desk):
     assert client.get(CUES).json() == []
     assert client.post(CUES, json={"look": 2, "name": "Opening", "fade": 4}).status_code == 201
     added = client.post(CUES, json={"look": 3}).json()
-    assert added == {"number": 2.0, "name": "", "look": 3, "fade": None, "follow": None}
+    assert added == {"number": 2.0, "name": "", "look": 3, "fade": None, "follow": None,
+                     "missing": ["Cue 2 cannot be shown: There is no look 3."]}  # fmt: skip
+    desk.show.save(3)
     changed = client.patch(f"{CUES}/2", json={"number": 1.5, "follow": 2.5})
-    assert changed.json() == {"number": 1.5, "name": "", "look": 3, "fade": None, "follow": 2.5}
+    assert changed.json() == {"number": 1.5, "name": "", "look": 3, "fade": None, "follow": 2.5,
+                              "missing": []}  # fmt: skip
+    client.patch(f"{CUES}/1", json={"look": 3})
+    assert client.delete("/api/v1/looks/3").json() == {
+        "deleted": 3, "missing": ["Cues 1 and 1.5 cannot be shown: There is no look 3."]
+    }  # fmt: skip
     assert [cue["number"] for cue in client.get(CUES).json()] == [1.0, 1.5]
     assert client.delete(f"{CUES}/1,5").json() == {"removed": 1.5}
     kept = json.loads((desk.assets / "Desk.show" / "cues.json").read_text())
@@ -31,6 +38,7 @@ def test_cues_are_added_listed_changed_and_deleted(client, desk):
     [
         ("POST", "", {}, 422, "The look is missing"),
         ("POST", "", {"look": "x"}, 422, "look"),
+        ("POST", "", {"look": 1000}, 422, "from 1 to 999"),
         ("POST", "", {"look": 1, "number": 1}, 409, "There is a cue 1 already"),
         ("POST", "", {"look": 1, "volume": 1}, 422, "A cue has no 'volume'"),
         ("POST", "", [1], 422, ""),
