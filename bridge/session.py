@@ -225,12 +225,15 @@ class Session:
             newest=lambda: self._clock.newest, arrived=self._arrived,
             stand_by=self._stand_by, standby=lambda: self._host.standby,
             ahead=lambda: self.counters.block_time.at(0.5)[0], proposals=self._proposals,
+            recalls=self._undo.recalls, recalled=self._undo.recalled,
         )  # fmt: skip
         folder = self.settings.folder / f"{self.settings.name}.show"
         around = Around(
             folder=folder, assets=self.assets, library=self.weights.library, specs=self.store.specs
         )
         self.show = ShowControl(around, self.store, lent)
+        self._undo.marks = self.show.marks
+        self.show.files.listen(self._undo.forget_marks)
         self.midi = Midi(
             folder / "midi.json", self.store, self._press, self.show.tempo, self.counters
         )

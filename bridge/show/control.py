@@ -11,12 +11,13 @@ from bridge.show.blind import Blind
 from bridge.show.carried import Around
 from bridge.show.cues import Cues
 from bridge.show.folder_lock import FolderLock
-from bridge.show.lent import Lent
+from bridge.show.lent import CUE_MARK, LOOK_MARK, Lent
 from bridge.show.loading import ShowFiles
 from bridge.show.looks import Looks
 from bridge.show.parked import Parked
 from bridge.show.recall import Recalls
 from bridge.show.tempo import Tempo
+from bridge.show.undo import Mark
 from bridge.state.store import ParameterStore
 from engine.parameters import Value
 
@@ -83,6 +84,15 @@ class ShowControl:
     def faded(self, number: int, values: Mapping[str, Value]) -> Mapping[str, Value]:
         """The values of a snapshot as a pipeline gets them; see `Recalls.faded`."""
         return self.recalls.faded(number, values)
+
+    @property
+    def marks(self) -> Mapping[str, Mark]:
+        """What undo puts back beside values."""
+        recalls, cues = self.recalls, self.cues
+        return {
+            LOOK_MARK: Mark(lambda: recalls.number, recalls.point),
+            CUE_MARK: Mark(lambda: cues.place, cues.point),
+        }
 
     def told(self) -> dict[str, Any]:
         """Its part of `Status`."""

@@ -19,8 +19,9 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from bridge.show.folder_lock import FolderLock
-from bridge.show.lent import Lent
+from bridge.show.lent import CUE_MARK, Lent
 from bridge.state.actions import CUE, LOOK, ActionError, Argument
+from bridge.state.change import By, Setter
 from bridge.state.status import Readiness, StandbyTold
 from bridge.state.store import AbsentError, ParameterError, UnusableError
 from bridge.system import whole_files
@@ -297,6 +298,22 @@ class Cues:
         self._loop.wake()
 
     @property
+    def place(self) -> str:
+        """The number of the cue shown last; empty for none."""
+        shown = self._shown
+        return "" if shown is None else digits(shown)
+
+    def point(self, place: Value) -> None:
+        """Go on from this place, without showing anything; nothing goes by itself."""
+        with self._lock:
+            self._shown, self._skipped = float(place) if place else None, {}
+            self._follow_at = None
+        with suppress(ActionError), self._folder.writing():  # else another list comes
+            self._keep_place()
+        self._prepare_at = 0.0
+        self._loop.wake()
+
+    @property
     def trouble(self) -> str:
         """Why the last cue was not shown, or what is not saved; a sentence, or empty."""
         return self._failure or self._told_skipped() or self._unsaved or self._unread
@@ -332,13 +349,13 @@ class Cues:
         """Its part of `Status`."""
         with self._lock:
             following, going, at = self._following(), self._going, self._follow_at
-            shown = self._shown
+            shown = self.place
         standby = self.standby
         return {
             "standby": standby.state,
             "standby_reason": standby.reason,
             "standby_progress": round(standby.progress, 3),
-            "cue": digits(shown) if shown is not None else "",
+            "cue": shown,
             "cue_next": str(following or ""),
             "cue_waits": str(going or ""),
             "cue_follow": round(max(0.0, at - perf_counter()), 1) if at is not None else 0.0,
@@ -487,12 +504,16 @@ class Cues:
                 why = _unshowable([cue], _sentence(error))
                 self._skip_going(cue, _Lack(why, self._look(cue.look)))
             return
+        before = self.place
         with self._lock:
             self._shown, self._skipped = cue.number, {}
             if self._going is cue:
                 self._going = None
             if self._going is None and cue.follow is not None:
                 self._follow_at = perf_counter() + cue.follow
+        self._lent.recalled(
+            Setter(By.LOOK, str(cue.look)), f"cue {cue}", {CUE_MARK: before}, {CUE_MARK: str(cue)}
+        )
         self._loop.wake()
         self._keep_place()
 

@@ -1,13 +1,29 @@
 """What the session lends to the room of the show; tests lend doubles."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from bridge.frames.frame import Frame
 from bridge.state.change import Setter
 from bridge.state.status import StandbyTold
 from engine.parameters import Value
+
+LOOK_MARK, CUE_MARK = "look", "cue"  # marks of a step of undo: the current look, the cue shown last
+
+
+class Recalled(Protocol):
+    """See `Undo.recalled`."""
+
+    def __call__(
+        self,
+        setter: Setter,
+        told: str,
+        old: Mapping[str, Value],
+        new: Mapping[str, Value],
+        fades: Iterable[str] | None = None,
+    ) -> None: ...
+
 
 Take: TypeAlias = Callable[[str, Mapping[str, Value], Setter], None]
 
@@ -26,7 +42,7 @@ class Lent:
     empty id; it may wait for a disk, LookupError for an unknown one, ValueError for values that it
     cannot be loaded with. `standby` tells how that is doing. `ahead` is the time in seconds from a
     change to the frames that show it. `proposals` are settings and inputs of this machine, as
-    texts, for the show file.
+    texts, for the show file. `recalls` and `recalled` are of `Undo`.
     """
 
     pipeline: Callable[[], str]
@@ -38,3 +54,5 @@ class Lent:
     standby: Callable[[], StandbyTold] = StandbyTold
     ahead: Callable[[], float] = lambda: 0.0
     proposals: Callable[[], Mapping[str, str]] = dict[str, str]
+    recalls: Callable[[Setter], None] = lambda setter: None
+    recalled: Recalled = lambda setter, told, old, new, fades=None: None

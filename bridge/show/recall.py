@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import cast
 
-from bridge.show.lent import Lent
+from bridge.show.lent import LOOK_MARK, Lent
 from bridge.show.look import Look
 from bridge.show.looks import Looks
 from bridge.state.actions import ActionError
@@ -62,6 +62,16 @@ class Recalls:
             self._show(look, held, fade, Setter(By.LOOK, str(number)))
             self._current = number
 
+    @property
+    def number(self) -> int:
+        """The number of the look that was saved or recalled last, or deleted since; 0 for none."""
+        return self._current
+
+    def point(self, number: Value) -> None:
+        """That look is the current one, whatever the values are; they fade no more."""
+        self.stop()
+        self._current = int(number)
+
     def show(self, values: Mapping[str, Value], fade: float | None = None) -> None:
         """Show values as if they were a look of the pipeline that runs; as `recall`."""
         pipeline = self._lent.pipeline()
@@ -98,6 +108,7 @@ class Recalls:
         at_once = {name: aim for name, aim in aims.items() if name not in numbers}
         before, faded = self._glide, self._faded
         self._faded = _Faded(now.number + 1, seconds)
+        self._lent.recalls(setter)
         try:
             with self._store.at(turn):
                 self._lent.take(look.pipeline, at_once, setter)
@@ -107,6 +118,12 @@ class Recalls:
         self._faded = _Faded(self._store.snapshot.number, seconds)
         if before:
             before.stop()
+        old, new = {name: now.values[name] for name in numbers}, {**numbers}
+        told = "blind"
+        if look.number:
+            told = f"look {look.number} {look.name}"
+            old[LOOK_MARK], new[LOOK_MARK] = self._current, look.number
+        self._lent.recalled(setter, told, old, new, numbers)
         self._glide = _Glide(self._store, numbers, seconds, turn, setter) if numbers else None
 
     def saved(self, number: int) -> None:

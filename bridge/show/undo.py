@@ -8,6 +8,10 @@ makes none.
 Steps are taken back in the order in which they began, the last one first, whoever made it. A hand
 that never rests, such as an LFO by OSC, makes one step too; while it moves, the step below it is
 taken back, and what else that hand changes is a step of its own.
+
+A recall of a look is a step with the values to which it fades, as if they were set at once: taken
+back during the fade, it is made again at its end. What else it changes is a mark: which look is the
+current one, and which cue was shown last.
 """
 
 import logging
@@ -41,12 +45,14 @@ Choose: TypeAlias = Callable[[str, Role], None]
 
 
 class _Step:
-    """What one hand changed: each value before and after."""
+    """What one hand changed: each value before and after. `told` are words for all of it; empty if
+    those are the names.
+    """
 
-    __slots__ = ("after", "at", "before", "began", "hand", "size")
+    __slots__ = ("after", "at", "before", "began", "hand", "size", "told")
 
-    def __init__(self, hand: str, began: float) -> None:
-        self.hand = hand
+    def __init__(self, hand: str, began: float, told: str = "") -> None:
+        self.hand, self.told = hand, told
         self.began = self.at = began  # of its first and last change
         self.before: dict[str, Value] = {}
         self.after: dict[str, Value] = {}
@@ -82,6 +88,14 @@ class _Plan:
         return [*self.wanted, *(name for names in self.stays.values() for name in names)]
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a step moves beside values: what it is now, and how it is put back."""
+
+    held: Callable[[], Value]
+    put: Callable[[Value], None]
+
+
 class Undo:
     """Any thread may call any method. `changed` returns at once; `undo` and `redo` may wait for
     the disk of a file that a value names. Nothing outlives the run.
@@ -101,6 +115,7 @@ class Undo:
         `source` is the URI of an input in use or coming; `choose` starts switching to another,
         ValueError with a sentence if it cannot.
         """
+        self.marks: Mapping[str, Mark] = {}  # by name; before the start
         self._store = store
         self._pipeline = pipeline
         self._switch = switch
@@ -111,6 +126,8 @@ class Undo:
         self._done: deque[_Step] = deque()
         self._undone: list[_Step] = []
         self._open: dict[str, list[_Step]] = {}  # steps that may still grow, by hand
+        self._fading: dict[str, tuple[_Step, Value]] = {}  # since which step, and to what
+        self._fader = ""  # the hand that fades them
         self._note = ""
         self._lock = threading.Lock()  # of the above; held shortly
         self._acting = threading.Lock()  # held while one is taken back
@@ -126,6 +143,9 @@ class Undo:
         for setter, changed in change.parts:
             if setter.kind not in OWN:
                 self._record(setter.hand, old, changed)
+            elif self._fading:
+                with self._lock:
+                    self._fading = {n: to for n, to in self._fading.items() if n not in changed}
 
     def switched(self, before: str, after: str, setter: Setter) -> None:
         """A pipeline was chosen: a step, together with what the same setter sets with it."""
@@ -135,6 +155,45 @@ class Undo:
     def sourced(self, role: Role, before: str, after: str) -> None:
         """Another source was chosen for an input: a step of its own."""
         self._record(Setter(By.ACTION, role).hand, {role: before}, {role: after})
+
+    def recalls(self, setter: Setter) -> None:
+        """A recall begins: what its setter changes from now on is a step of its own."""
+        with self._lock:
+            self._open.pop(setter.hand, None)
+            if self._fader == setter.hand:
+                self._fader = ""
+
+    def recalled(
+        self,
+        setter: Setter,
+        told: str,
+        old: Mapping[str, Value],
+        new: Mapping[str, Value],
+        fades: Iterable[str] | None = None,
+    ) -> None:
+        """What else belongs to the recall that began last: marks, and the values of `fades`, which
+        fade to the new ones from now on, and no others do; None leaves what fades. `told` are words
+        for all of it.
+        """
+        before = self._fading.copy()
+        self._record(setter.hand, old, new, told)
+        if fades is None:
+            return
+        with self._lock:
+            since = {name: step for name, (step, _) in before.items()}
+            for step in self._open.get(setter.hand, ()):
+                since |= dict.fromkeys(step.before, step)
+            self._fading = {name: (since[name], new[name]) for name in fades if name in since}
+            self._fader = setter.hand
+
+    def forget_marks(self) -> None:
+        """Another show is there: what the marks were is nothing of it."""
+        with self._lock:
+            self._fading = {}
+            for step in (*self._done, *self._undone):
+                for name in self.marks.keys() & step.before.keys():
+                    del step.before[name], step.after[name]
+                    step.told = ""
 
     def undo(self) -> None:
         """Take back the last step; ActionError if there is none."""
@@ -149,21 +208,28 @@ class Undo:
         with self._lock:
             back, again = self._next(back=True), self._next(back=False)
             return {
-                "undo": _some(back[1].names) if back else "",
+                "undo": back[0].told or _some(back[1].names) if back else "",
                 "undo_steps": sum(step.before != step.after for step in self._done),
-                "redo": _some(again[1].names) if again else "",
+                "redo": again[0].told or _some(again[1].names) if again else "",
                 "redo_steps": len(self._undone),
                 "undo_note": self._note,
             }
 
     # Steps.
 
-    def _record(self, hand: str, old: Mapping[str, Value], new: Mapping[str, Value]) -> None:
+    def _record(
+        self, hand: str, old: Mapping[str, Value], new: Mapping[str, Value], told: str = ""
+    ) -> None:
         with self._lock:
             now, fresh = self._now(), False
-            steps = [step for step in self._open.get(hand, ()) if now - step.at < REST]
+            steps = [step for step in self._open.get(hand, ()) if told or now - step.at < REST]
             for name, value in new.items():
-                if name in self._momentary or old[name] == value:
+                was = old[name]
+                if name in self._fading:
+                    if hand == self._fader and not told:
+                        continue  # on its way
+                    _, was = self._fading.pop(name)
+                if name in self._momentary or was == value:
                     continue
                 step = _growing(steps, name, now)
                 if step is None:
@@ -171,8 +237,10 @@ class Undo:
                     steps.append(step)
                     self._done.append(step)
                     fresh = True
-                step.take(name, old[name], value)
+                step.take(name, was, value)
                 step.at = now
+            if told and steps:
+                steps[-1].told = told
             if steps:
                 self._open[hand] = steps
             if fresh:
@@ -222,7 +290,8 @@ class Undo:
     def _held(self, names: Iterable[str]) -> dict[str, Value]:
         """What these are now."""
         values = self._store.snapshot.values
-        found = {PIPELINE: self._pipeline, **{role: partial(self._source, role) for role in ROLES}}
+        found = {PIPELINE: self._pipeline, **{role: partial(self._source, role) for role in ROLES},
+                 **{name: mark.held for name, mark in self.marks.items()}}  # fmt: skip
         return {name: found[name]() if name in found else values[name] for name in names}
 
     def _other(self, name: str, hand: str) -> str:
@@ -245,10 +314,13 @@ class Undo:
                 (self._done if back else self._undone).remove(step)
                 if step in (growing := self._open.get(step.hand, [])):
                     growing.remove(step)
-            were = self._held(plan.wanted)
-            refused = self._set(dict(plan.wanted))
-            inverse = _Step(step.hand, float("-inf"))
-            for name, value in plan.wanted.items():
+                fading = {n: goal for n, (of, goal) in self._fading.items() if of is step}
+            goals = {name: goal for name, goal in fading.items() if name in step.before}
+            wanted = {**{name: step.before[name] for name in goals}, **plan.wanted}  # ends the fade
+            were = {**self._held(wanted), **goals}
+            refused = self._set(dict(wanted))
+            inverse = _Step(step.hand, float("-inf"), step.told)
+            for name, value in wanted.items():
                 if name not in refused:
                     old, new = (value, were[name]) if back else (were[name], value)
                     inverse.take(name, old, new)
@@ -262,6 +334,13 @@ class Undo:
 
     def _set(self, wanted: dict[str, Value]) -> dict[str, str]:
         """Set what can be; each name that cannot, with one sentence."""
+        marks = {name: wanted.pop(name) for name in self.marks if name in wanted}
+        refused = self._set_values(wanted)
+        for name, value in marks.items():
+            self.marks[name].put(value)
+        return refused
+
+    def _set_values(self, wanted: dict[str, Value]) -> dict[str, str]:
         refused: dict[str, str] = {}
         for role in ROLES:
             if role in wanted:

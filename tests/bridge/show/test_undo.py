@@ -3,12 +3,15 @@
 import random
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
+from time import perf_counter, sleep
 
 import pytest
 
 from bridge.control.osc.handler import _named_setter
 from bridge.show import undo
+from bridge.show.control import ShowControl
 from bridge.show.undo import Undo
 from bridge.state.actions import ActionError
 from bridge.state.change import By, Setter
@@ -16,6 +19,7 @@ from bridge.state.controls import OutputParameters, all_specs
 from bridge.state.inputs import ROLES
 from bridge.state.loads import checked_load
 from bridge.state.references import refer
+from bridge.state.status import Readiness, StandbyTold
 from bridge.state.store import ParameterStore
 from engine.catalog.rows import BUILT_IN, Catalog
 from engine.parameters import Kind, describe
@@ -133,6 +137,84 @@ def test_hands_that_osc_merges_into_one_change_are_told_apart(played):
     assert played.undo.told()["undo_steps"] == 2
     assert played.store.moved("vace_scale").setter == DESK
     assert played.store.moved("mix").setter == other
+
+
+@pytest.fixture(name="show")
+def _show(desk):
+    """Looks and cues whose recalls are steps."""
+    made = Undo(desk.store, lambda: desk.now["pipeline"], desk.switch, str, lambda *_: None)
+    ready = StandbyTold(Readiness.READY)
+    lent = replace(desk.show.looks._lent, standby=lambda: ready, recalls=made.recalls,
+                   recalled=made.recalled)  # fmt: skip
+    show = ShowControl(desk.show.files._around, desk.store, lent)
+    show.undo, made.marks = made, show.marks
+    for prompt, scale in (("one", 0.5), ("two", 2.0)):
+        desk.store.update({"prompt": prompt, "vace_scale": scale})
+        show.save(name=prompt.capitalize())
+        show.cues.add({"look": show.looks.all[-1].number, "fade": 0})
+    show.start()
+    made.start()
+    yield show
+    show.stop()
+
+
+def until(true):
+    end = perf_counter() + 20
+    while not true():
+        assert perf_counter() < end
+        sleep(0.005)
+
+
+def test_undo_of_a_go_brings_back_the_place_in_the_list_and_the_look(desk, show):
+    show.recall(1, 0)
+    before = desk.store.snapshot.values
+    desk.store.update({"prompt": "by hand"}, PAGE)
+    for number in "1212":
+        show.cues.to(number)
+        until(lambda number=number: show.cues.place == number)
+    assert [show.undo.told()[name] for name in ("undo", "undo_steps")] == ["cue 2", 6]
+    show.undo.undo()
+    assert show.undo.told()["undo"] == "cue 1"
+    for _ in range(3):
+        show.undo.undo()
+    assert (show.cues.place, show.recalls.number, show.undo.told()["redo"]) == ("", 1, "cue 1")
+    show.undo.undo()
+    assert desk.store.snapshot.values == before
+    assert (show.undo.told()["undo"], show.told()["look_changed"]) == ("look 1 One", False)
+    show.undo.undo()
+    assert show.told()["look"] == 2
+    for _ in range(4):
+        show.undo.redo()
+    told = show.told()
+    assert (told["cue"], told["cue_next"], told["look"]) == ("2", "", 2)
+    show.undo.forget_marks()  # another show is there
+    show.undo.undo()
+    assert (show.cues.place, desk.store.snapshot.values["prompt"]) == ("2", "one")
+
+
+@pytest.mark.parametrize("gone", [0.0, 0.2], ids=["at its start", "midway"])
+def test_a_fade_that_is_undone_ends_and_is_made_again_at_its_goal(desk, show, gone):
+    def scale():
+        return desk.store.snapshot.values["vace_scale"]
+
+    show.recall(1, 60)
+    show.recall(1, 1)  # the same, faster
+    until(lambda: scale() <= 2 - gone)
+    assert show.undo.told()["undo_steps"] == 1
+    show.undo.undo()
+    assert (scale(), show.undo.told()["undo"]) == (2, "")
+    assert not show.recalls._glide.owned
+    show.undo.redo()
+    assert (scale(), show.told()["look_changed"], show.undo.told()["redo"]) == (0.5, False, "")
+
+
+def test_what_is_moved_during_a_fade_returns_to_where_that_would_have_ended(desk, show):
+    show.recall(1, 60)
+    desk.store.update({"vace_scale": 1.0}, PAGE)
+    show.undo.undo()
+    assert desk.store.snapshot.values["vace_scale"] == 0.5
+    show.undo.undo()
+    assert desk.store.snapshot.values["vace_scale"] == 2.0
 
 
 @pytest.mark.parametrize("kind", [By.START, By.UNSAID, By.ACTION, By.OSC])
