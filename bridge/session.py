@@ -225,7 +225,7 @@ class Session:
             newest=lambda: self._clock.newest, arrived=self._arrived,
             stand_by=self._stand_by, standby=lambda: self._host.standby,
             ahead=lambda: self.counters.block_time.at(0.5)[0], proposals=self._proposals,
-            recalls=self._undo.recalls, recalled=self._undo.recalled,
+            keep=self._keep, recalls=self._undo.recalls, recalled=self._undo.recalled,
         )  # fmt: skip
         folder = self.settings.folder / f"{self.settings.name}.show"
         around = Around(
@@ -252,6 +252,7 @@ class Session:
         self.make_folder()
         row, left = self._restore.take_up(named)
         self.show.start()
+        self.show.recalls.point(self._restore.left.look)
         self.midi.start()
         try:
             self._check_fallback()
@@ -859,6 +860,7 @@ class Session:
                 guide.role: self._missed.asked(guide.role) or guide.wanted
                 for guide in self._guides.each
             },
+            look=self.show.recalls.number,
             ended=ended,
         )
 

@@ -42,7 +42,8 @@ class Lent:
     empty id; it may wait for a disk, LookupError for an unknown one, ValueError for values that it
     cannot be loaded with. `standby` tells how that is doing. `ahead` is the time in seconds from a
     change to the frames that show it. `proposals` are settings and inputs of this machine, as
-    texts, for the show file. `recalls` and `recalled` are of `Undo`.
+    texts, for the show file. `recalls` and `recalled` are of `Undo`. `keep` has the journal
+    save the current look.
     """
 
     pipeline: Callable[[], str]
@@ -54,5 +55,6 @@ class Lent:
     standby: Callable[[], StandbyTold] = StandbyTold
     ahead: Callable[[], float] = lambda: 0.0
     proposals: Callable[[], Mapping[str, str]] = dict[str, str]
+    keep: Callable[[], None] = lambda: None
     recalls: Callable[[Setter], None] = lambda setter: None
     recalled: Recalled = lambda setter, told, old, new, fades=None: None

@@ -60,7 +60,7 @@ class Recalls:
             raise _impossible(look, error) from error
         with self._turn:
             self._show(look, held, fade, Setter(By.LOOK, str(number)))
-            self._current = number
+            self.saved(number)
 
     @property
     def number(self) -> int:
@@ -70,7 +70,7 @@ class Recalls:
     def point(self, number: Value) -> None:
         """That look is the current one, whatever the values are; they fade no more."""
         self.stop()
-        self._current = int(number)
+        self.saved(int(number))
 
     def show(self, values: Mapping[str, Value], fade: float | None = None) -> None:
         """Show values as if they were a look of the pipeline that runs; as `recall`."""
@@ -127,8 +127,9 @@ class Recalls:
         self._glide = _Glide(self._store, numbers, seconds, turn, setter) if numbers else None
 
     def saved(self, number: int) -> None:
-        """A look was saved: it is the current one."""
+        """A look was saved or recalled: it is the current one."""
         self._current = number
+        self._lent.keep()
 
     @property
     def current(self) -> Look | None:
@@ -169,8 +170,7 @@ class Recalls:
 
     def forget(self) -> None:
         """No look of now is the current one: all are others."""
-        self.stop()
-        self._current = 0
+        self.point(0)
 
     def stop(self) -> None:
         """End a glide where it is."""

@@ -32,8 +32,9 @@ LARGEST = 16 << 20  # bytes; anything larger is not a journal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """The look: all values by name, the pipeline's id, the URI of each input, `none` for none; and
-    whether the run has ended normally since.
+    """The look: all values by name, the pipeline's id, the URI of each input, `none` for none; the
+    number of the look that they were saved as or recalled from, 0 for none; and whether the run has
+    ended normally since.
     """
 
     values: Mapping[str, Value]
@@ -41,6 +42,7 @@ class Kept:
     source: str
     control: str = NONE
     mask: str = NONE
+    look: int = 0
     ended: bool = False
 
 
@@ -55,6 +57,7 @@ class Left:
     source: str = ""
     control: str = ""
     mask: str = ""
+    look: int = 0
     well: bool = False
 
 
@@ -160,6 +163,7 @@ class Journal:
             values=cast("dict[str, object]", values),  # JSON has no other keys
             pipeline=_text(kept, "pipeline"),
             **{role: _text(kept, role) for role in ROLES},
+            look=_number(kept, "look"),
             well=kept.get("ended") is True,
         )
 
@@ -186,7 +190,8 @@ class Journal:
     def _write(self, kept: Kept) -> str:
         """Replace the file. Return why that failed, in a sentence; empty if it did not."""
         data = {"values": dict(kept.values), "pipeline": kept.pipeline,
-                **{role: getattr(kept, role) for role in ROLES}, "ended": kept.ended}  # fmt: skip
+                **{role: getattr(kept, role) for role in ROLES}, "look": kept.look,
+                "ended": kept.ended}  # fmt: skip
         try:
             self._replace(json.dumps(data).encode())
         except OSError as error:
@@ -206,6 +211,14 @@ class Journal:
         elif self._trouble and not trouble:
             log.warning("The look is saved again in %s.", self._path)
         self._trouble = trouble
+
+
+def _number(kept: Mapping[str, Any], name: str) -> int:
+    value = kept.get(name, 0)
+    if type(value) is not int:
+        log.warning("the journal's %s is invalid: %.80r", name, value)
+        return 0
+    return value
 
 
 def _text(kept: Mapping[str, Any], name: str) -> str:

@@ -8,6 +8,7 @@ import time
 import unicodedata
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from time import perf_counter
 
 import pytest
@@ -18,6 +19,7 @@ from bridge.control.http.show import NAMED
 from bridge.show.control import ShowControl
 from bridge.state.actions import ActionError
 from bridge.state.change import By, Setter
+from bridge.state.journal import Journal, Kept
 from bridge.state.store import AbsentError
 from engine.system.texts import mended
 from tests.support.bridge import running
@@ -79,6 +81,26 @@ def test_a_recall_sets_what_the_look_holds_and_leaves_the_rest(desk, show):
     assert [(c.setter, dict(c.changed)) for c in changes] == [
         (Setter(By.LOOK, "1"), {"prompt": "gold", "vace_scale": 0.2})
     ], "one change, by the look"
+
+
+def test_a_restart_knows_which_look_it_has_and_whether_that_was_changed(desk, show, tmp_path):
+    journal = Journal(tmp_path / "x.journal.json")
+    journal.begin()
+    journal.open()
+    lent = replace(show.looks._lent, keep=lambda: journal.put(
+        Kept(values={}, pipeline="stylize", source="demo:", look=show.recalls.number)))  # fmt: skip
+    show.recalls._lent = lent
+    show.save()
+    journal.end()
+    left = Journal(tmp_path / "x.journal.json").begin()
+    found = again(desk, show)
+    found.recalls.point(left.look)
+    wanted = {"look": 1, "look_name": "Look 1", "look_changed": False}
+    assert found.told().items() >= wanted.items()
+    desk.store.update({"prompt": "by hand"})
+    assert found.told()["look_changed"]
+    found.looks.delete(1)
+    assert found.told()["look"] == 0
 
 
 @pytest.mark.slow
@@ -347,6 +369,8 @@ def test_looks_outlive_the_run_and_a_kill(tmp_path):
         told = bridge.ask("looks")
         assert [row["number"] for row in told["looks"]] == [1, 12]
         assert told["skipped"] == []
+        state = bridge.state()
+        assert (state["look"], state["look_changed"]) == (12, False), "after a crash too"
         bridge.ask("parameters", {"look_fade": 0.2, "freeze": False}, "PATCH")
         bridge.osc("/bridge/look/1", 1)
         bridge.until(lambda state: state["look"] == 1)

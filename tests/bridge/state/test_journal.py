@@ -159,7 +159,7 @@ def test_half_of_it_may_be_good(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("part", [None, 1, [], {}, True, "x" * 100_000])
-@pytest.mark.parametrize("name", ["values", "pipeline", "source", "ended"])
+@pytest.mark.parametrize("name", ["values", "pipeline", "source", "look", "ended"])
 def test_any_type_at_any_place(tmp_path, name, part):
     leave(tmp_path, well=False, **{name: part})
     restored(tmp_path)
