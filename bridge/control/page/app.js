@@ -92,7 +92,7 @@ function told(news) {
   status.show(news);
   weights.heard(news);
   use(known);
-  prompt.heard(known.notes);
+  prompt.heard(known.notes, latest);
   steps(known);
   recorded(known);
   if (played) {

@@ -55,7 +55,7 @@ export function control(spec) {
   function refused(sentence) {
     clearTimeout(timer);
     if (sentence) tell(row, sentence);
-    draw(current);
+    (made.refused ?? draw)(current);
   }
   return row;
 }
@@ -149,10 +149,12 @@ function text(spec, changed) {
     if (spec.live) timer = setTimeout(() => changed(area.value), PAUSE);
   };
   area.onkeydown = (event) => {
-    if (event.key !== "Enter" || event.shiftKey) return;
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     clearTimeout(timer);
-    changed(area.value);
+    late = undefined;
+    if (spec.live) changed(area.value);
+    area.blur(); // the next key is a shortcut; what is not live is sent by this, if it is new
   };
   if (!spec.live) area.onchange = () => changed(area.value);
   const show = (value) => {
@@ -163,7 +165,10 @@ function text(spec, changed) {
     if (late !== undefined) area.value = late;
     late = undefined;
   });
-  return { field: area, parts: [area], show, wide: true };
+  const refused = (value) => { // sent with Enter, the text stays, to be mended
+    if (document.activeElement === area) late = value;
+  };
+  return { field: area, parts: [area], show, refused, wide: true };
 }
 
 // A list of values, and a field for any other, shown only when needed.

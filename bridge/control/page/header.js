@@ -32,7 +32,11 @@ function locked() {
 export function header(toggle, recall) {
   light(remembered("light", false));
   key("/", "find a control", () => document.getElementById("search").focus());
-  key("i", "type a prompt", () => document.getElementById("control-prompt")?.focus());
+  key("i", "type a prompt; Enter sends it, Esc leaves it", () => {
+    const field = document.getElementById("control-prompt");
+    field?.focus();
+    field?.select();
+  });
   key("p", "panic: fade to black and hold", () => press("panic"));
   key("l", "live: back from black, freeze and bypass", () => press("live"));
   key("b", "black", () => toggle("black"));
@@ -47,7 +51,7 @@ export function header(toggle, recall) {
   key("k", "lock the page, and unlock it", () => lock.click());
   key("t", "light or dark", () => theme.click());
   key("?", "this list", sheet);
-  keys(locked, ALWAYS);
+  keys((name) => !locked() || ALWAYS.includes(name));
   document.getElementById("tools").append(theme, helps,
     element("a", { href: "docs", textContent: "API" }));
 }

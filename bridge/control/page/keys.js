@@ -8,25 +8,35 @@ export function key(name, words, work) {
 }
 
 let tabbed = false; // the keyboard chose what has the focus
-addEventListener("pointerdown", () => { tabbed = false; }, true);
+let arriving = false; // a Tab is about to move it
+addEventListener("pointerdown", () => { tabbed = arriving = false; }, true);
+
+// As browsers do in a one-line field: what is typed next takes the place of the text.
+addEventListener("focusin", ({ target }) => {
+  if (arriving && target.matches("textarea")) target.select();
+  arriving = false;
+});
 
 // Whether the space bar presses what was reached with Tab, as it does on every page.
 function pressed({ key, target }) {
-  return key === " " && (target.matches("[type=checkbox]") || (tabbed
-    && target.matches("button,a,summary,[role=slider]")));
+  return key === " " && tabbed
+    && target.matches("[type=checkbox],button,a,summary,select,[role=slider]");
 }
 
-// A key counts while nothing is being typed, and unlocked: `always` lists the ones that count then.
-export function keys(locked, always) {
+// A key counts while nothing is being typed and if `obeyed`; Escape ends the typing.
+export function keys(obeyed) {
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Tab") tabbed = true;
-    if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (event.target.matches("input:not([type=range],[type=checkbox]),textarea,select")) return;
+    if (event.key === "Tab") tabbed = arriving = true;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.target.matches("input:not([type=range],[type=checkbox]),textarea")) {
+      if (event.key === "Escape" && !event.isComposing) event.target.blur();
+      return;
+    }
     if (pressed(event) || document.querySelector("dialog[open]:not(#sheet)")) return;
     const row = rows.find(([name]) => name === event.key);
     if (!row) return;
-    event.preventDefault(); // locked too: or the space bar presses what was last clicked
-    if (!locked() || always.includes(row[0])) row[2]();
+    event.preventDefault(); // even if not obeyed: or the space bar presses what was last clicked
+    if (!event.repeat && obeyed(row[0])) row[2]();
   });
 }
 

@@ -48,6 +48,7 @@ export function prompts(found, known) {
   const fade = rows.has("fade") ? [rows.get("fade")] : [];
   section.replaceChildren(rows.get("prompt"), understood, chips,
     element("div", { className: "more" }, several, history, ...fade));
+  chips.onmousedown = past.onmousedown = (event) => event.preventDefault(); // the focus stays
   chips.setAttribute("aria-label", "Words for the prompt");
   chips.role = "group";
   remembering(remembered("prompts", []));
@@ -126,8 +127,11 @@ function put(text) {
   field.value = text;
   rows.get("prompt").give(text);
   keep(text);
-  field.focus();
-  field.setSelectionRange(text.length, text.length);
+  const typing = field.closest("section").contains(document.activeElement);
+  if (typing) {
+    field.focus();
+    field.setSelectionRange(text.length, text.length);
+  }
   offer();
 }
 

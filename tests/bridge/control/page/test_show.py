@@ -197,6 +197,23 @@ def test_the_space_bar_is_go_but_where_it_types_or_presses(opened):
         space()
         page.press("p", 80, text="p")
         until(lambda: desk.acted[4:] == ["panic"])
+        page.press("k", 75, text="k")
+        frozen = lambda: desk.store.snapshot.values["freeze"]  # noqa: E731
+        page.drag(page.middle("#control-freeze"), 0)
+        until(frozen)
+        held = {"key": " ", "windowsVirtualKeyCode": 32, "text": " "}
+        for kind in ("keyDown", "keyDown", "keyUp"):
+            page.call("Input.dispatchKeyEvent", type=kind, autoRepeat=kind == "keyDown", **held)
+        space()
+        until(lambda: desk.acted[5:] == ["go"])
+        assert page.run("document.getElementById('control-freeze').checked")
+        page.run("document.getElementById('control-on_loss').focus()")
+        page.press("p", 80, text="p")
+        until(lambda: desk.acted[6:] == ["panic"])
+        page.press("Tab", 9)
+        page.run("document.getElementById('control-freeze').focus()")
+        space()
+        until(lambda: not frozen())
 
 
 def test_blind_the_controls_set_the_next_look_and_the_output_stays(opened):
