@@ -18,6 +18,8 @@ let drawn = []; // words offered while nothing is typed
 let field;
 let blend;
 let values = {};
+let report = {}; // on the last block
+let live = {}; // the values on the output, also while the field shows the next look's
 let timer;
 const understood = element("p", { className: "understood", role: "status" });
 const chips = element("div", { className: "chips" });
@@ -34,7 +36,10 @@ export function prompts(found, known) {
   if (section.hidden) return;
   field = rows.get("prompt").field;
   field.placeholder = "What should it look like?";
-  field.addEventListener("input", () => offer());
+  field.addEventListener("input", () => {
+    offer();
+    mark();
+  });
   field.addEventListener("blur", () => keep(field.value));
   draw();
   blend = pad(weigh);
@@ -54,10 +59,18 @@ export function prompts(found, known) {
   remembering(remembered("prompts", []));
 }
 
-// The bridge's report on the last block.
-export function heard(notes) {
-  const used = notes?.words_used ?? [];
-  const unused = notes?.words_unused ?? [];
+// The bridge's report on the last block, and the values on the output.
+export function heard(notes, now) {
+  [report, live] = [notes ?? {}, now];
+  mark();
+}
+
+// Mark words only if the report is of what is in the field: not of the picture that stays while the
+// next look is edited or a prompt was refused, nor of the text before.
+function mark() {
+  const told = isOfField();
+  const used = told ? report.words_used ?? [] : [];
+  const unused = told ? report.words_unused ?? [] : [];
   if (understood.dataset.told === JSON.stringify([used, unused])) return;
   understood.dataset.told = JSON.stringify([used, unused]);
   const marks = used.map((word) => element("mark", { textContent: word }));
@@ -67,8 +80,20 @@ export function heard(notes) {
     ...(none.length ? [element("span", { className: "no" }, "no effect: ", ...none)] : []));
 }
 
+function isOfField() {
+  if (field?.value !== live.prompt) return false;
+  const texts = plain(TEXTS.map((name) => live[name]).join(" "));
+  const words = [...report.words_used ?? [], ...report.words_unused ?? []];
+  return plain(words.join(" ")).match(/[\p{L}\p{N}]*/gu).every((part) => texts.includes(part));
+}
+
+function plain(text) {
+  return text.normalize("NFKC").toLowerCase();
+}
+
 export function show(news) {
   values = { ...values, ...news };
+  mark();
   if (![...TEXTS, ...WEIGHTS].some((name) => name in news) || !blend) return;
   showBlend();
   if ("prompt" in news) {
@@ -127,6 +152,7 @@ function put(text) {
   field.value = text;
   rows.get("prompt").give(text);
   keep(text);
+  mark();
   const typing = field.closest("section").contains(document.activeElement);
   if (typing) {
     field.focus();

@@ -37,6 +37,7 @@ def test_the_prompt_is_first_for_keyboard_and_eye(opened):
         told = page.run("document.querySelector('.understood').innerText.replace(/\\s+/g, ' ')")
         assert told.endswith("no effect: zorp")
         page.call("Input.insertText", text="gold, hok")
+        assert page.run(marked) == ""
         chips = "[...document.querySelectorAll('#prompt .chips:not(.past) .chip')]"
         page.until(f"{chips}[0].innerText.startsWith('hok')")
         word = page.run(f"{chips}[0].innerText")

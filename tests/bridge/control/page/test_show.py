@@ -226,9 +226,14 @@ def test_blind_the_controls_set_the_next_look_and_the_output_stays(opened):
         tell()
         page.until("document.body.classList.contains('blind')")
         page.until("document.getElementById('badges').innerText.includes('BLIND')")
+        desk.store.update({"prompt": "Sea"})
+        desk.now |= {"notes": {"words_used": ["sea"]}}
+        marked = "document.querySelector('#prompt mark')?.innerText"
+        page.until(f"{marked} === 'sea'")
         before = dict(desk.store.snapshot.values)
         move(page, "vace_scale", "0.4")
         move(page, "prompt", "gold")
+        assert page.run(marked) is None, "these are the words of the output"
         until(lambda: blind.values == {"vace_scale": 0.4, "prompt": "gold"})
         assert desk.store.snapshot.values == before
         tell()
@@ -248,6 +253,7 @@ def test_blind_the_controls_set_the_next_look_and_the_output_stays(opened):
         tell()
         page.until(f"{value} === '1.5' && !({row})")
         page.until(f"document.getElementById('control-prompt').value === {before['prompt']!r}")
+        page.until(f"{marked} === 'sea'")
         assert not page.run("document.body.classList.contains('blind')")
 
 
