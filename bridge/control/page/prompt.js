@@ -4,7 +4,7 @@ import { button, element, remember, remembered } from "./elements.js";
 import { pad } from "./pad.js";
 
 const CHIPS = 12;
-const COMMON = 1500; // of the known words, which start with the common English ones
+const STRONG = 400; // of the known words, which start with colours, moods, skies and weather
 const KEPT = 30; // prompts of the history
 const STILL = 2000; // milliseconds without a change until a prompt belongs to the history
 const TEXTS = ["prompt", "prompt_2", "prompt_3"];
@@ -134,10 +134,10 @@ function offer() {
 }
 
 function draw() {
-  const common = words.slice(0, COMMON);
+  const strong = words.slice(0, STRONG);
   drawn = [];
-  while (drawn.length < Math.min(CHIPS, common.length)) {
-    const word = common[Math.floor(Math.random() * common.length)];
+  while (drawn.length < Math.min(CHIPS, strong.length)) {
+    const word = strong[Math.floor(Math.random() * strong.length)];
     if (!drawn.includes(word)) drawn.push(word);
   }
   offer();
