@@ -21,7 +21,8 @@ import * as status from "./status.js";
 import * as tempo from "./tempo.js";
 
 const FIRST = ["Show", "Generate"]; // pages above source and pipeline
-const ELSEWHERE = new Set(["tap", "beat", "blind", "blind/take", "blind/discard"]); // actions
+const ELSEWHERE = new Set(["tap", "beat", "blind", "blind/take", "blind/discard", "look/save",
+  "ref/snap", "learn/cancel"]); // actions that have a place of their own
 const rows = new Map();
 const latest = {}; // the value of every parameter, even those without a control now
 const hands = {}; // who moved it last
@@ -52,9 +53,13 @@ function groups() {
   prompt.prompts(words, seen.words ?? []);
   const pressed = schema.actions.filter(({ argument, name }) => !argument?.needed
     && !ELSEWHERE.has(name));
-  const buttons = section("Actions", element("div", { className: "buttons" }, ...place(pressed)),
-    element("p", { className: "note", textContent: "Kill the engine and watch: the output holds, "
-    + "no frame is black, and the engine restarts." }));
+  const made = place(pressed);
+  const danger = made.filter((each) => each.className === "danger");
+  const buttons = section("Actions", element("div", { className: "buttons" },
+    ...made.filter((each) => !danger.includes(each))),
+  element("p", { className: "note", textContent: "Kill the engine and watch: the output holds, "
+    + "no frame is black, and the engine restarts." }),
+  element("div", { className: "buttons" }, ...danger));
   const cards = [...pages].filter(([, found]) => found.length)
     .map(([name, found]) => [name, section(name, ...found)]);
   const first = cards.filter(([name]) => FIRST.includes(name)).map(([, card]) => card);

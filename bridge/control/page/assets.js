@@ -1,7 +1,7 @@
 // Reference images: buttons with picture and name; drop or choose one, take one of the input,
 // delete one.
 import { ask, at, fetched } from "./connection.js";
-import { button, element } from "./elements.js";
+import { button, element, twice } from "./elements.js";
 import { attempt } from "./messages.js";
 
 const KINDS = "image/png,image/jpeg,image/webp,image/bmp,image/avif";
@@ -19,14 +19,15 @@ export function picker(spec, changed) {
   const snap = button("snap", () => attempt(snap, async () => {
     await ask("actions/ref/snap", "POST");
     await refresh();
-  }), { title: "Use the current input frame as the reference.",
-    hidden: spec.name !== "reference" });
+  }), { title: "Use the current input frame as the reference." });
+  snap.dataset.action = "ref/snap";
   const more = button("", () => {
     all = !all;
     draw(known);
   }, { className: "small" });
   const box = element("div", { className: "drop" }, list,
-    element("div", { className: "buttons" }, note, open, snap, more), file);
+    element("div", { className: "buttons" }, note, open,
+      ...(spec.name === "reference" ? [snap] : []), more), file);
   let value = "";
   let known = [];
   let all = spec.name === "reference"; // the images not in use are shown too
@@ -76,17 +77,10 @@ function reference(name, value, changed) {
   choose.dataset.key = `use-${name}`;
   picture.classList.toggle("on", name === value);
   choose.classList.toggle("on", name === value);
-  const remove = button("×", () => {
-    if (remove.textContent === "×") {
-      remove.textContent = "delete?";
-      remove.onblur = () => { remove.textContent = "×"; };
-      return;
-    }
-    attempt(remove, async () => {
-      await ask(`assets/${encodeURIComponent(name)}`, "DELETE");
-      await refresh();
-    });
-  }, { className: "small delete", ariaLabel: `Delete ${name}` });
+  const remove = twice(button("×", () => attempt(remove, async () => {
+    await ask(`assets/${encodeURIComponent(name)}`, "DELETE");
+    await refresh();
+  }), { className: "small delete", ariaLabel: `Delete ${name}` }), "delete?");
   remove.dataset.key = `delete-${name}`;
   return element("div", { className: "ref" }, choose, remove);
 }

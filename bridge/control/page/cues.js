@@ -1,6 +1,6 @@
 // Cues: the looks in the order of the show, edited where they stand. GO is in the header.
 import { ask, at } from "./connection.js";
-import { button, element } from "./elements.js";
+import { button, element, twice } from "./elements.js";
 import { attempt } from "./messages.js";
 
 const list = element("div", { className: "cues", role: "list" });
@@ -157,14 +157,10 @@ function row(cue) {
     choice.dataset.held = choice.value;
     change("look", Number(choice.value));
   };
-  const remove = button("×", () => {
-    if (remove.textContent === "×") remove.textContent = "delete?";
-    else attempt(line, async () => {
-      await ask(`cues/${number}`, "DELETE");
-      await refresh();
-    });
-  }, { className: "small delete", ariaLabel: `Delete cue ${number}`, title: "Delete" });
-  remove.onblur = () => { remove.textContent = "×"; };
+  const remove = twice(button("×", () => attempt(line, async () => {
+    await ask(`cues/${number}`, "DELETE");
+    await refresh();
+  }), { className: "small delete", ariaLabel: `Delete cue ${number}`, title: "Delete" }), "delete?");
   line.append(play, field("number", { inputMode: "decimal" }),
     field("name", { placeholder: "name" }, ""), choice,
     field("fade", { inputMode: "decimal", placeholder: "usual",

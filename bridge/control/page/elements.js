@@ -10,6 +10,18 @@ export function button(text, onclick, properties = {}) {
   return element("button", { type: "button", textContent: text, onclick, ...properties });
 }
 
+// A button that asks before it does it.
+export function twice(tool, question) {
+  const does = tool.onclick;
+  const before = tool.textContent;
+  tool.onclick = () => {
+    if (tool.textContent === question) does();
+    else tool.textContent = question;
+  };
+  tool.onblur = () => { tool.textContent = before; };
+  return tool;
+}
+
 export function gigabytes(bytes) {
   return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`;
 }

@@ -1,7 +1,7 @@
 // What is always in reach: undo and redo if the bridge has them, record, panic, live, the lock, and
 // how the page looks.
 import { ask } from "./connection.js";
-import { button, element, remember, remembered } from "./elements.js";
+import { button, element, remember, remembered, twice } from "./elements.js";
 import { key, keys, sheet } from "./keys.js";
 import { attempt, hush, tell } from "./messages.js";
 import { fullScreen, wipeToggle } from "./stage.js";
@@ -9,7 +9,7 @@ import { fullScreen, wipeToggle } from "./stage.js";
 const HERE = ["undo", "redo", "cue/back", "cue/cancel", "go", "panic", "live"]; // in this order
 const NAMES = { "cue/back": "back", "cue/cancel": "cancel" };
 const ALWAYS = ["p", "l", "?", "k"]; // keys that a locked page obeys
-const DANGER = new Set(["kill_engine"]);
+const ASKED = { kill_engine: "kill it?" }; // before they are done
 
 const lock = button("lock", () => lockTo(lock.ariaPressed !== "true"),
   { ariaPressed: "false", title: "Ignore all controls but panic and live (k)" });
@@ -71,8 +71,9 @@ function actionButton({ name, help }) {
   const made = button(NAMES[name] ?? name.replaceAll(/[_/]/g, " "),
     () => attempt(made, () => ask(`actions/${name}`, "POST")), { title: help });
   made.dataset.action = name;
-  if (DANGER.has(name)) made.className = "danger";
-  return made;
+  if (!(name in ASKED)) return made;
+  made.className = "danger";
+  return twice(made, ASKED[name]);
 }
 
 // What undo and redo would do now, and what the last one left as it was.

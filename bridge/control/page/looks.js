@@ -1,6 +1,6 @@
 // Looks: a click on a thumbnail recalls one; `edit` renames, reorders, exports and deletes them.
 import { ask, at } from "./connection.js";
-import { button, element } from "./elements.js";
+import { button, element, twice } from "./elements.js";
 import { attempt } from "./messages.js";
 
 const tiles = element("div", { className: "tiles looks" });
@@ -8,9 +8,10 @@ const skipped = element("p", { className: "problem" });
 const none = element("p", { className: "note", textContent: "Save the first look: what you see now, "
   + "by name and number." });
 const add = button("Save as a new look", () => attempt(add, async () => {
-  await ask("looks", "POST");
+  await ask("actions/look/save", "POST");
   await refresh();
 }));
+add.dataset.action = "look/save";
 const again = button("", () => attempt(again, async () => {
   await ask("looks", "POST", { number: known.look });
   await refresh();
@@ -120,18 +121,6 @@ function tools({ number, name }, place) {
     download: `look-${number}.json`, textContent: "export" });
   made.append(title, ...(place ? [small("◂", "Move forward", () => moved(-1))] : []),
     ...(place < looks.length - 1 ? [small("▸", "Move back", () => moved(1))] : []), save,
-    twice(small("×", "Delete", () => ask(`looks/${number}`, "DELETE"))));
+    twice(small("×", "Delete", () => ask(`looks/${number}`, "DELETE")), "delete?"));
   return made;
-}
-
-// A button that asks before it does it.
-function twice(tool) {
-  const does = tool.onclick;
-  const before = tool.textContent;
-  tool.onclick = () => {
-    if (tool.textContent === "delete?") does();
-    else tool.textContent = "delete?";
-  };
-  tool.onblur = () => { tool.textContent = before; };
-  return tool;
 }

@@ -1,6 +1,6 @@
 // MIDI: the ports of this browser, learning by touching a control of the page, and the maps.
 import { ask, listen } from "./connection.js";
-import { button, element, remember, remembered } from "./elements.js";
+import { button, element, remember, remembered, twice } from "./elements.js";
 import { attempt } from "./messages.js";
 
 const BEHIND = 1024; // unsent bytes from which on a socket is behind
@@ -271,11 +271,8 @@ function row(map, place) {
   mode.value = map.pickup ? "pick-up" : "jump";
   mode.dataset.key = `map-${place}-mode`;
   mode.onchange = () => change({ ...map, pickup: mode.value === "pick-up" });
-  const remove = button("×", () => {
-    if (remove.textContent === "×") remove.textContent = "delete?";
-    else change();
-  }, { className: "small delete", ariaLabel: `Delete ${control}: ${target}`, title: "Delete" });
-  remove.onblur = () => { remove.textContent = "×"; };
+  const remove = twice(button("×", () => change(), { className: "small delete",
+    ariaLabel: `Delete ${control}: ${target}`, title: "Delete" }), "delete?");
   if (FADERS.has(kind) && RANGED.has(specs.get(parameter)?.kind)) line.append(mode);
   line.append(remove);
   return line;

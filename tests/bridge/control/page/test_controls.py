@@ -92,9 +92,13 @@ def test_every_parameter_and_action_has_its_control_and_every_control_a_label(op
             name
             for name, action in desk.actions.items()
             if not (action.argument and action.argument.needed)
-        } - {"blind/take"}  # which waits for values that were set blind
+        } - {"blind/take", "learn/cancel"}  # which need a value set blind, and a control touched
+        asked = "document.querySelector('[data-action=kill_engine]')"
         for name in pressed:
             page.run(f"document.querySelector('[data-action=\"{name}\"]').click()")
+        until(lambda: {each.split()[0] for each in desk.acted} == pressed - {"kill_engine"})
+        assert page.run(f"{asked}.innerText") == "kill it?"
+        page.run(f"{asked}.click()")
         until(lambda: {each.split()[0] for each in desk.acted} == pressed)
         for pipeline in ("stylize", "longlive", "krea-realtime-video"):
             desk.now = {**desk.now, "pipeline": pipeline}
