@@ -24,6 +24,7 @@ let actions = [];
 let told = ""; // of what undo left
 let state = {};
 let recording = ""; // the file
+let lasted = 0; // seconds of it, as last seen
 
 function locked() {
   return lock.ariaPressed === "true" || document.body.classList.contains("viewing");
@@ -103,9 +104,10 @@ export function recorded({ recording: file = "", recorded: seconds = 0 }) {
   recording = file;
   record.disabled = locked();
   record.ariaPressed = file !== "";
-  const time = `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+  lasted = file ? seconds : seconds || lasted; // a bridge that ends may know no length any more
+  const time = `${Math.floor(lasted / 60)}:${String(Math.floor(lasted % 60)).padStart(2, "0")}`;
   record.textContent = file ? time : "record";
-  if (before && !file) tell(record, `Recorded ${time} to recordings/${before}`);
+  if (before && !file) tell(record, `Recorded ${lasted ? `${time} ` : ""}to recordings/${before}`);
 }
 
 function press(name) {

@@ -40,8 +40,13 @@ def test_a_locked_page_keeps_panic_and_live(opened):
         page.until("document.getElementById('record').innerText === '1:23'")
         page.run("document.getElementById('record').click()")
         until(lambda: not desk.store.snapshot.values["record"])
-        desk.now = {**desk.now, "recording": ""}
-        page.until("document.querySelector('header').innerText.includes('recordings/a.mp4')")
+        desk.now = {**desk.now, "recording": "", "recorded": 0.0}  # as a bridge that ends
+        told = "document.querySelector('header').innerText.includes('Recorded {}')"
+        page.until(told.format("1:23 to recordings/a.mp4"))
+        desk.now |= {"recording": "b.mp4"}
+        page.until("document.getElementById('record').innerText === '0:00'")
+        desk.now |= {"recording": ""}
+        page.until(told.format("to recordings/b.mp4"))
 
 
 def delete(page, label):
