@@ -1,11 +1,11 @@
 // The page, generated from the bridge's own schema.
 import { forget } from "./assets.js";
 import * as blind from "./blind.js";
-import { ask, fetched, listen } from "./connection.js";
+import { ask, fetched, listen, PAUSED } from "./connection.js";
 import { control } from "./controls.js";
 import * as cues from "./cues.js";
 import { button, element } from "./elements.js";
-import { header, place, recorded, steps } from "./header.js";
+import { header, online, place, recorded, steps } from "./header.js";
 import * as looks from "./looks.js";
 import { log } from "./log.js";
 import { hushAll } from "./messages.js";
@@ -196,6 +196,7 @@ let connected = false; // at least once
 
 function connection(alive, why) {
   if (connected) hushAll(); // what was refused before an outage need not be true after it
+  online(alive || why === PAUSED);
   if (!alive) {
     status.gone(why);
     return;
@@ -207,12 +208,11 @@ function connection(alive, why) {
 
 // A file may be dropped anywhere: where it is not taken, it is a show, or else a source.
 function drops() {
-  const side = document.getElementById("side");
   document.ondragover = (event) => event.preventDefault();
   document.ondrop = (event) => {
     if (event.defaultPrevented) return;
     event.preventDefault();
-    if (side.closest("[inert]")) return; // locked, or only viewed
+    if (document.getElementById("sources").closest("[inert]")) return; // locked, or only viewed
     const [file] = event.dataTransfer.files;
     if (file?.name.toLowerCase().endsWith(".show")) offer(file);
     else dropped(event.dataTransfer);

@@ -4,6 +4,7 @@ const AGAIN = 1000; // milliseconds until a lost socket reconnects
 const GRACE = 3000; // milliseconds offline until that is shown
 const QUIET = 10000; // milliseconds of silence until a socket that always talks counts as lost
 const AWAY = 30000; // milliseconds until a socket that made room reconnects by itself
+export const PAUSED = "paused"; // this page made room, and comes back as soon as it is used
 const NO_ROOM = 1013; // the close code of a socket that made room for another page
 const FINAL = 4000; // from here on close codes mean that trying again is of no use
 const BEAT = 33; // milliseconds between two posts of values
@@ -112,7 +113,7 @@ export function listen(path, heard, alive = () => {}, talks = false) {
 
   function lost(noRoom) {
     clearTimeout(quiet);
-    tell ??= setTimeout(() => alive(false, noRoom ? "paused" : "bridge offline"), GRACE);
+    tell ??= setTimeout(() => alive(false, noRoom ? PAUSED : "bridge offline"), GRACE);
     if (noRoom) whenWanted(open);
     else setTimeout(open, AGAIN);
   }

@@ -8,7 +8,8 @@ import { fullScreen, wipeToggle } from "./stage.js";
 
 const HERE = ["undo", "redo", "cue/back", "cue/cancel", "go", "panic", "live"]; // in this order
 const NAMES = { "cue/back": "back", "cue/cancel": "cancel" };
-const ALWAYS = ["p", "l", "?", "k"]; // keys that a locked page obeys
+const LOCKED = ["p", "l", "?", "k"]; // keys that a locked page obeys
+const VIEWED = ["/", "w", "f", "t", "?"]; // and one that only views
 const ASKED = { kill_engine: "kill it?" }; // before they are done
 
 const lock = button("lock", () => lockTo(lock.ariaPressed !== "true"),
@@ -27,7 +28,15 @@ let recording = ""; // the file
 let lasted = 0; // seconds of it, as last seen
 
 function locked() {
-  return lock.ariaPressed === "true" || document.body.classList.contains("viewing");
+  return lock.ariaPressed === "true" || viewed();
+}
+
+function viewed() {
+  return document.body.classList.contains("viewing");
+}
+
+function obeyed(name) {
+  return !locked() || (viewed() ? VIEWED : LOCKED).includes(name);
 }
 
 export function header(toggle, recall) {
@@ -52,7 +61,7 @@ export function header(toggle, recall) {
   key("k", "lock the page, and unlock it", () => lock.click());
   key("t", "light or dark", () => theme.click());
   key("?", "this list", sheet);
-  keys((name) => !locked() || ALWAYS.includes(name));
+  keys(obeyed);
   document.getElementById("tools").append(theme, helps,
     element("a", { href: "docs", textContent: "API" }));
 }
@@ -110,8 +119,13 @@ export function recorded({ recording: file = "", recorded: seconds = 0 }) {
   if (before && !file) tell(record, `Recorded ${lasted ? `${time} ` : ""}to recordings/${before}`);
 }
 
+// Without the bridge its buttons do nothing, and look so.
+export function online(is) {
+  document.getElementById("reach").inert = !is;
+}
+
 function press(name) {
-  if (document.body.classList.contains("viewing") || !actions.some((action) => action.name === name)) return;
+  if (!actions.some((action) => action.name === name)) return;
   document.querySelector(`[data-action="${name}"]`).click();
 }
 

@@ -115,11 +115,13 @@ function complain(text) {
   error.hidden = !text;
 }
 
-// A link for viewing: everything is shown, and nothing can be changed.
+// A link for viewing: everything is shown and can be searched, and nothing can be changed.
 export function viewing(only) {
   viewer = only;
   document.body.classList.toggle("viewing", only);
-  for (const id of ["prompt", "side"]) document.getElementById(id).inert = only;
+  for (const part of document.querySelectorAll("#prompt, #side > :not(#tools, #nothing)")) {
+    part.inert = only;
+  }
 }
 
 export function gone(why = "bridge offline") {

@@ -101,6 +101,8 @@ def test_it_says_when_the_bridge_is_gone_and_finds_it_again(tmp_path, opened):
         assert page.run("getComputedStyle(document.getElementById('output')).filter") != "none"
         figure = "getComputedStyle(document.querySelector('#figures dd')).textDecorationLine"
         assert page.run(figure) == "line-through"
+        go = "document.querySelector('[data-action=go]').closest('[inert]')"
+        assert page.run(f"getComputedStyle({go}).opacity < 1")
         assert page.run("document.querySelector('.message')") is None
         desk.now |= {"error": ""}
         again = serving(desk, tmp_path, port)
@@ -109,6 +111,7 @@ def test_it_says_when_the_bridge_is_gone_and_finds_it_again(tmp_path, opened):
             page.until("document.getElementById('state').textContent === 'RUNNING'")
             page.until("document.getElementById('control-vace_scale').value === '0.75'")
             assert page.run(figure) == "none"
+            assert page.run(go) is None
             assert page.run("document.querySelector('.message')") is None
             assert page.run(f"{error}.hidden")
             assert set(page.run("[...errors]")) <= {""}
@@ -209,12 +212,22 @@ def test_a_link_for_viewing_shows_and_controls_nothing(tmp_path, browser):
             page.until("document.getElementById('badges').innerText.includes('VIEW ONLY')")
             page.until("document.getElementById('output').width === 320")
             page.run("document.body.focus()")
-            for key in "plbu":
+            for key in "plbuk":
                 page.press(key, ord(key.upper()), text=key)
             desk.store.update({"vace_scale": 0.5})
             page.until("document.getElementById('control-vace_scale').value === '0.5'")
             page.press("Tab", 9)
-            assert page.run("document.activeElement.id") not in ("control-prompt", "search")
+            assert page.run("document.activeElement.id") != "control-prompt"
+            assert page.run("getComputedStyle(document.getElementById('sources')).opacity < 1")
+            page.press("/", 191, text="/")
+            page.call("Input.insertText", text="vace scale")
+            page.until("!document.getElementById('sources').checkVisibility()")
+            assert page.run("document.getElementById('control-vace_scale').checkVisibility()")
+            page.press("Escape", 27)
+            for key in "t?":
+                page.press(key, 84, text=key)
+            page.until("document.getElementById('sheet').open")
+            assert page.run("document.documentElement.dataset.theme") == "light"
             assert not page.run("document.getElementById('reach').checkVisibility()")
             assert (desk.acted, desk.store.snapshot.values["black"]) == ([], False)
             assert page.complaints() == []
