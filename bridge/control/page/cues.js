@@ -12,11 +12,14 @@ const progress = element("progress", { ariaLabel: "Loading of the next cue", hid
 const badge = element("span", { className: "badge" });
 const why = element("span", { className: "soft" });
 const readiness = element("div", { className: "readiness", role: "status" }, badge, why, progress);
+const offered = element("select", { ariaLabel: "look of a new cue",
+  onchange: () => { chosen = Number(offered.value); } });
 const add = button("Add a cue", () => attempt(add, async () => {
-  await ask("cues", "POST", { look: known.look || looks[0]?.number });
+  await ask("cues", "POST", { look: Number(offered.value) });
   await refresh();
 }), { disabled: true });
 const KINDS = { READY: "good", "NOT READY": "warn", LOADING: "" };
+let chosen = 0; // the look of a new cue; 0 for the one shown
 let cues = [];
 let looks = [];
 let known = {};
@@ -24,12 +27,15 @@ let asked = "";
 
 // The section's content.
 export function panel() {
-  return [heads, list, none, element("div", { className: "buttons" }, add)];
+  showGo();
+  return [heads, list, none, element("div", { className: "buttons" }, add, offered)];
 }
 
 // The state says which cue was shown, and that cues or looks were edited, here or elsewhere.
 export function heard(state) {
+  const before = known.look;
   known = state;
+  if (known.look !== before) chosen = 0;
   const now = [known.cue, known.cue_next, known.cue_waits, known.look, known.show_edits].join();
   if (now !== asked) refresh(now);
   else mark();
@@ -47,13 +53,24 @@ async function refresh(now = asked) {
   }
 }
 
+function offer() {
+  offered.replaceChildren(...looks.map(option));
+  offered.value = chosen || known.look;
+  if (offered.selectedIndex < 0) offered.selectedIndex = 0;
+  add.disabled = offered.hidden = !looks.length;
+}
+
+function option({ number, name }) {
+  return element("option", { value: number, textContent: `${number} ${name}` });
+}
+
 function draw() {
   const focused = list.contains(document.activeElement) ? document.activeElement : null;
   const { key } = focused?.dataset ?? {};
   const typing = focused && focused.value !== focused.dataset.held ? focused.value : undefined;
   list.replaceChildren(...cues.map(row));
   heads.hidden = !cues.length;
-  add.disabled = !looks.length;
+  offer();
   none.hidden = cues.length > 0;
   none.textContent = looks.length ? "A cue shows a look. Add the first one: GO and the space bar "
     + "then show them one after the other." : "A cue shows a look: save one first.";
@@ -69,9 +86,11 @@ function mark() {
   readiness.remove();
   for (const line of list.children) {
     const { number } = line.dataset;
-    line.classList.toggle("on", number === known.cue);
+    const shown = number === known.cue && Number(line.dataset.look) === known.look
+      && !known.look_changed; // not after another look was recalled by hand
+    line.classList.toggle("on", shown);
     line.classList.toggle("next", number === target);
-    line.ariaCurrent = number === known.cue;
+    line.ariaCurrent = shown;
     if (number === target) line.append(readiness);
   }
   const state = known.standby ?? "";
@@ -107,6 +126,7 @@ function row(cue) {
   const { number } = cue;
   const line = element("div", { className: "cue", role: "listitem" });
   line.dataset.number = number;
+  line.dataset.look = cue.look;
   line.dataset.key = `cue-${number}`;
   const change = (field, value) => attempt(line, async () => {
     try {
@@ -146,8 +166,7 @@ function row(cue) {
   } else play.textContent = "?";
   const choice = element("select", {
     className: look ? "look" : "look problem", ariaLabel: `look of cue ${number}` },
-    ...looks.map((each) => element("option", { value: each.number,
-      textContent: `${each.number} ${each.name}` })),
+    ...looks.map(option),
     ...(look ? [] : [element("option", { value: cue.look,
       textContent: `${cue.look} is missing` })]));
   choice.value = cue.look;

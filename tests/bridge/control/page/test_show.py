@@ -124,8 +124,11 @@ def test_cues_are_added_edited_where_they_stand_and_deleted(opened):
         page.until("document.querySelector('[data-key=look-2]')?.ariaPressed === 'true'")
         page.run(f"{add}.click()")
         page.until(f"{shown} === '1'")
+        choice = "document.querySelector('[aria-label=\"look of a new cue\"]')"
+        page.run(f"{choice}.value = '1'; {choice}.dispatchEvent(new Event('change'))")
         page.run(f"{add}.click()")
         page.until(f"{shown} === '1,2'")
+        assert desk.show.cues.all[1].look == 1
         cue = lambda at: desk.show.cues.all[at]  # noqa: E731
         assert (cue(0).look, cue(0).fade, cue(0).follow) == (2, None, None)
         page.until("document.querySelector('.cue .play img')?.naturalWidth > 0")
@@ -159,7 +162,7 @@ def test_go_says_what_it_shows_and_whether_it_is_ready(opened):
         desk.show.save(1, "sea")
         for name in ("first", "second"):
             desk.show.cues.add({"look": 1, "name": name})
-        desk.now |= {"cue": "1", "cue_next": "2", "standby": "NOT READY",
+        desk.now |= {"cue": "1", "cue_next": "2", "look": 1, "standby": "NOT READY",
                      "standby_reason": "There is no look 9."}  # fmt: skip
         go = "document.querySelector('[data-action=go]')"
         page.until(f"{go}.innerText.replace(/\\s+/g, ' ') === 'GO 2 second'")
@@ -179,6 +182,13 @@ def test_go_says_what_it_shows_and_whether_it_is_ready(opened):
         until(lambda: sorted(desk.acted) == ["cue 1.0", "cue/back", "cue/cancel"])
         desk.now |= {"cue_waits": "", "cue_follow": 12.0}
         page.until(f"{told}.includes('It goes in 12 s.') && !({cancel})")
+        desk.now |= {"look_changed": True}
+        page.until("document.querySelector('.cue.on') === null")
+        desk.now |= {"cue_follow": 0.0, "pipeline": "longlive"}
+        at_once = page.run(f"""new Promise((done) => new MutationObserver(() =>
+            document.querySelector('#control-noise_scale') && done({go}.innerText)
+        ).observe(document.body, {{childList: true, subtree: true}}))""")
+        assert "2 second" in at_once, "the controls of another pipeline are new, and GO is too"
 
 
 def test_the_space_bar_is_go_but_where_it_types_or_presses(opened):
