@@ -14,7 +14,7 @@ import * as weights from "./models.js";
 import * as pipelines from "./pipelines.js";
 import * as prompt from "./prompt.js";
 import { find, folding, search, section } from "./sections.js";
-import { offer, panel as showFile } from "./showfile.js";
+import * as showFile from "./showfile.js";
 import { dropped, sources, use } from "./sources.js";
 import { onlyOutput, stage } from "./stage.js";
 import * as status from "./status.js";
@@ -67,7 +67,7 @@ function groups() {
   played = schema.actions.some(({ name }) => name === "look");
   document.getElementById("first").replaceChildren(...elsewhereNote(),
     ...(played ? [section("Cues", ...cues.panel()), section("Looks", ...looks.panel()),
-      section("Show file", ...showFile())] : []),
+      section("Show file", ...showFile.panel())] : []),
     ...first, section("Tempo", ...tempo.panel(beats)));
   blind.panel();
   document.getElementById("groups").replaceChildren(...others, buttons,
@@ -104,6 +104,7 @@ function told(news) {
     looks.heard(known);
     cues.heard(known);
   }
+  showFile.heard(known);
   tempo.heard(known);
   midi.heard(known);
   if ("blind" in news || "blind_values" in news) draw(blind.heard(known));
@@ -214,7 +215,7 @@ function drops() {
     event.preventDefault();
     if (document.getElementById("sources").closest("[inert]")) return; // locked, or only viewed
     const [file] = event.dataTransfer.files;
-    if (file?.name.toLowerCase().endsWith(".show")) offer(file);
+    if (file?.name.toLowerCase().endsWith(".show")) showFile.offer(file);
     else dropped(event.dataTransfer);
   };
 }

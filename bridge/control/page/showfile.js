@@ -23,6 +23,7 @@ const save = button("Save the show", () => attempt(save, async () => {
 }));
 const buttons = element("div", { className: "buttons" }, save, open, file);
 const news = element("div", { className: "news", role: "status" });
+let known = {};
 
 // The section's content.
 export function panel() {
@@ -31,6 +32,11 @@ export function panel() {
     file.value = "";
   };
   return [buttons, news];
+}
+
+// The state has what is in use here.
+export function heard(state) {
+  known = state;
 }
 
 // Ask before a file takes the place of the show that runs.
@@ -56,13 +62,19 @@ async function load(picked) {
   const answer = await fetched("show", { method: "POST", body: picked,
     headers: { "content-type": "application/zip" } });
   const { looks, missing, proposals, foreign } = await answer.json();
-  const wanted = foreign ? Object.entries(proposals) : [];
+  const wanted = foreign ? Object.entries(proposals).filter(differs) : [];
   tell(`${picked.name} is open: ${looks} ${looks === 1 ? "look" : "looks"}.`, missing);
   if (!wanted.length) return;
   const inputs = wanted.filter(([name]) => INPUTS.includes(name));
   const others = wanted.filter(([name]) => !INPUTS.includes(name));
   news.append(element("p", { textContent: "It was saved on another machine, and had these there. "
     + "None is in use here." }), ...inputs.map(input), ...others.map(setting));
+}
+
+// Whether it is anything, and not in use here, as far as the page can know.
+function differs([name, value]) {
+  const here = name === "port" ? location.port : String(known[name] ?? "").split(" · ")[0];
+  return value && value !== "none" && value !== here;
 }
 
 function input([role, uri]) {

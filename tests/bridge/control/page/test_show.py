@@ -292,12 +292,13 @@ def test_the_tempo_is_tapped_and_seen_in_one_place(opened):
 def test_the_show_is_saved_and_another_one_opened_with_each_proposal_asked(
     opened, tmp_path, monkeypatch
 ):
-    proposals = {"source": "spout:Cam", "mask": "no such", "osc_feedback": "10.0.0.5:9000"}
+    asked = {"source": "spout:Cam", "mask": "no such", "osc_feedback": "10.0.0.5:9000"}
+    same = {"control": "none", "fit": "", "sink": "spout:Out", "output_size": "640x360"}
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(showfile, "this_machine", lambda: "0" * 16)
         tour = showfile.written(showfile.ShowFile(
             name="Tour", pipeline="stylize", values={"vace_scale": 0.5, "gone": 1},
-            proposals=proposals,
+            proposals={**same, **asked},
         ))  # fmt: skip
     with opened() as (desk, page):
         card = """[...document.querySelectorAll('#side details.card')]
@@ -305,6 +306,7 @@ def test_the_show_is_saved_and_another_one_opened_with_each_proposal_asked(
         buttons = f"[...{card}.querySelectorAll('button')]"
         press = f"{buttons}.find((e) => e.textContent === '{{}}').click()"
         desk.show.save(1, "sea")
+        desk.now |= {"sink": "spout:Out · sending", "output_size": "640x360"}
         page.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
         page.run(press.format("Save the show"))
         page.until(f"{card}.innerText.includes('Desk.show is saved.')")
