@@ -76,7 +76,7 @@ class Status:
     progress: float = status_field(1.0, "Loading progress, 0 to 1.", "", "gauge")
     phase: str = status_field("", "Current step of loading.")
     error: str = status_field("", "Last error, in one sentence; empty if none.")
-    cue: str = status_field("", "Number of the cue shown last.")
+    cue: str = status_field("", "Number of the cue shown last: the place in the list.")
     cue_next: str = status_field("", "Number of the cue that GO shows.")
     cue_waits: str = status_field("", "Number of the cue that goes once it is ready.")
     cue_follow: float = status_field(
