@@ -237,6 +237,11 @@ def test_the_next_cue_follows_by_itself_unless_it_is_cancelled(booth):
     time.sleep(0.04)
     booth.step()
     assert booth.told == ("2", "3", "")
+    booth.cues.back()
+    booth.step(1)
+    booth.cues.point("")  # it is undone
+    assert (booth.told, booth.cues.told()["cue_follow"]) == (("", "1", ""), 0)
+    assert json.loads(booth.path.read_text())["shown"] is None
 
 
 def test_the_list_and_its_place_are_there_after_a_restart(booth, tmp_path):
