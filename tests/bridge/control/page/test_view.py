@@ -85,7 +85,7 @@ def test_texts_are_legible_controls_have_names_and_room(opened, theme):
     with opened() as (desk, page):
         desk.now |= {"error": "Run `spout-bridge doctor`.", "shown": "new", "device": "CPU",
                      "notes": {"words_used": ["gold"], "words_unused": ["zorp"]}}  # fmt: skip
-        desk.store.update({"black": True, "prompt_2": "gold"})
+        desk.store.update({"black": True, "prompt": "zorp", "prompt_2": "gold"})
         desk.show.save(1, "sea")
         for look in (1, 1, 9):
             desk.show.cues.add({"look": look})
