@@ -62,6 +62,10 @@ export function header(toggle, recall) {
   key("t", "light or dark", () => theme.click());
   key("?", "this list", sheet);
   keys(obeyed);
+  const bar = document.querySelector("header");
+  new ResizeObserver(() => {
+    document.body.style.setProperty("--header", `${bar.offsetHeight}px`);
+  }).observe(bar);
   document.getElementById("tools").append(theme, helps,
     element("a", { href: "docs", textContent: "API" }));
 }

@@ -13,10 +13,25 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def test_it_fits_a_telephone(opened):
-    with opened() as (_, page):
+    with opened() as (desk, page):
         page.size(390, 844)
         page.until("innerWidth === 390")
-        assert page.run("document.documentElement.scrollWidth") <= 390
+        desk.show.save(1, "sea")
+        desk.show.cues.add({"look": 1, "name": "W" * 75})
+        desk.now |= {"cue_waits": "1", "cue": "1", "look": 1, "recording": "a.mp4",
+                     "recorded": 754.0, "reason": "DEMO WEIGHTS: " + "small and random, " * 9,
+                     "standby": "NOT READY"}  # fmt: skip
+        desk.store.update({"freeze": True})
+        page.until("document.getElementById('badges').innerText.includes('STANDBY')")
+        page.until("document.querySelector('[data-action=go]').innerText.includes('1 waits')")
+        page.until("document.getElementById('record').innerText === '12:34'")
+        width = page.run("document.documentElement.clientWidth")
+        assert page.run("document.documentElement.scrollWidth") <= width
+        assert page.run("document.querySelector('header').offsetHeight") < 100
+        desk.now |= {"cue_waits": "", "cue_next": "1"}
+        page.until("document.querySelector('[data-action=go]').innerText.includes('1 WWWW')")
+        seen = "[...document.querySelectorAll('.reach button, .chips .chip')]"
+        assert page.run(f"Math.max(...{seen}.map((e) => e.getBoundingClientRect().right))") <= width
         small = page.run("""[...document.querySelectorAll("button,select,input[type=range]")]
             .filter((e) => e.offsetParent && !e.classList.contains("address"))
             .filter((e) => e.getBoundingClientRect().height < 24).map((e) => e.outerHTML)""")
@@ -119,7 +134,7 @@ def test_texts_are_legible_controls_have_names_and_room(opened, theme):
         )
 
 
-def test_nothing_lies_over_the_picture_but_the_wipe(opened):
+def test_nothing_lies_over_the_picture_but_the_wipe_and_it_stays_in_view(opened):
     over = """(() => {
         const screen = document.getElementById("screen");
         const {left, top, width, height} = screen.getBoundingClientRect();
@@ -134,6 +149,10 @@ def test_nothing_lies_over_the_picture_but_the_wipe(opened):
             page.run("document.getElementById('screen').scrollIntoView({block: 'center'})")
             assert set(page.run(over).split(",")) <= {"wiped", "output", "wipe"}
         page.size(1440, 900)
+        page.run("scrollTo(0, 1500)")
+        at = "document.querySelector('{}').getBoundingClientRect()"
+        page.until(f"{at.format('header')}.bottom <= {at.format('#screen')}.top")
+        assert page.run(f"{at.format('#figures')}.bottom") <= 900
         page.run("document.getElementById('wipe').focus()")
         for _ in range(3):
             page.press("ArrowRight", 39)
