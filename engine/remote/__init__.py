@@ -1,0 +1,1 @@
+"""The engine on another machine: frames as packets of a connection."""
