@@ -12,6 +12,7 @@ gap      longest time for which the frame number stood, or no segment had the na
          for a held frame, which is written four times a second
 still    longest time without a new picture
 rises    new pictures: how often the index went up within one segment
+first    when the first of them came; 0 until then
 """
 
 import json
@@ -43,6 +44,7 @@ class Figures:
     gap: float = 0.0
     still: float = 0.0
     rises: int = 0
+    first: float = 0.0
     index: int = 0
     head: int = 0
     width: int = 0
@@ -126,6 +128,7 @@ class Reader:
         figures.black += not light
         if index != self._index:
             if self._index >= 0 and index > self._index:
+                figures.first = figures.first or now - self._began
                 figures.rises += 1
                 self._rose = now
             self._index = figures.index = index

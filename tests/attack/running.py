@@ -276,6 +276,17 @@ class Reader:
             sleep(0.01)
         return False
 
+    def first(self, seconds: float) -> float:
+        """Wait until the first new picture since the last mark; how long after it that was, or
+        infinity where it does not come.
+        """
+        end = perf_counter() + seconds
+        while perf_counter() < end:
+            if first := self.read().first:
+                return first
+            sleep(0.01)
+        return float("inf")
+
     def close(self) -> None:
         """Look no more."""
         assert self._process.stdin

@@ -80,6 +80,20 @@ def test_it_sees_how_long_the_output_stands_and_shows_nothing_new(clock, writer)
     assert reader.figures().gap == 0
 
 
+def test_it_tells_when_the_first_new_picture_came_after_a_mark(clock, writer):
+    reader = Reader(NAME, str(folder()))
+    writer.write(picture(90), 0.0, 1)
+    clock.look(reader)
+    reader.mark()
+    for index in (1, 1, 2, 3):
+        assert reader.figures().first == 0 or index == 3
+        writer.write(picture(90), 0.0, index)
+        clock.look(reader, 0.5)
+    assert reader.figures().first == pytest.approx(1.5)
+    reader.mark()
+    assert reader.figures().first == 0
+
+
 def test_what_is_cut_short_being_written_or_gone_is_no_picture(clock, writer):
     reader, path = Reader(NAME, str(folder())), Path(folder(), f"spout-bridge-{NAME}")
     writer.write(picture(90), 0.0, 1)
