@@ -236,6 +236,7 @@ def test_it_keeps_no_descriptors_and_counts_what_passed(line):
     assert process.num_fds() == before
 
 
+@pytest.mark.slow
 def test_it_ends_with_its_parent(server):
     """Also where that is killed."""
     code = f"""if True:
