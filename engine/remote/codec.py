@@ -17,8 +17,8 @@ from engine.remote.stills import JpegDecoder, JpegEncoder, RawDecoder, RawEncode
 
 COVER = 0.2  # of the bitrate is the alpha's
 LENGTH = struct.Struct("<I")
-# Encoded alpha keeps this far from both ends of the range and is stretched again: what the codec is
-# off by then falls beyond the ends, and 0 and 255 come back exactly.
+# Encoded alpha keeps this far from both ends of the range and is stretched again. What the codec is
+# off by falls beyond the ends then: 0 and 255 come back exactly at any bitrate worth watching.
 MARGIN = 24
 LEVELS = np.arange(256)
 SQUEEZED = np.rint(MARGIN + LEVELS * (255 - 2 * MARGIN) / 255).astype(np.uint8)

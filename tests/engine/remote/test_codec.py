@@ -184,9 +184,12 @@ def test_a_frame_too_long_for_a_codec_is_refused_with_the_cure(name):
         encoder_of(codec_of(name), RATE).encode(flat(99_999, 2, (0, 0, 0)))
 
 
-@pytest.mark.parametrize("name", CODECS)
-def test_alpha_comes_along_exact_where_it_is_clear_or_opaque(name):
-    encoder = encoder_of(codec_of(name), RATE // 4, alpha=True)
+@pytest.mark.parametrize(
+    ("name", "rate", "most"),
+    [("h264", RATE // 3, 0), ("h264", RATE // 6, 1), ("jpeg", RATE, 0), ("raw", RATE, 0)],
+)
+def test_alpha_comes_along_exact_where_it_is_clear_or_opaque(name, rate, most):
+    encoder = encoder_of(codec_of(name), rate, alpha=True)
     decoder = decoder_of(codec_of(name), alpha=True)
     for number in range(12):
         sent = drawn(number)
@@ -196,9 +199,9 @@ def test_alpha_comes_along_exact_where_it_is_clear_or_opaque(name):
         sent[40:60, left + 40 : left + 80, 3] = 128
         got = decoder.decode(encoder.encode(sent).data, SIZE)
         cover = got[..., 3].astype(int)
-        assert (cover[68:132, left + 8 : left + 92] == 255).all()
-        assert (cover[:32] == 0).all()
-        assert (cover[:, : left - 8] == 0).all()
+        assert cover[68:132, left + 8 : left + 92].min() >= 255 - most
+        assert cover[:32].max() <= most
+        assert cover[:, : left - 8].max() <= most
         assert np.abs(cover[44:56, left + 44 : left + 76] - 128).max() <= 12
 
 
