@@ -58,7 +58,6 @@ from engine.ipc.messages import (
     PipelineReady,
     PipelineSwapped,
     PrepareBlock,
-    ProtocolError,
     QualityReduced,
     RenewRing,
     ResetStream,
@@ -75,6 +74,7 @@ from engine.ipc.messages import (
 )
 from engine.ipc.ring import RingReader, RingWriter, Slot
 from engine.ipc.segments import RingError, private_name, sweep_of, unlink
+from engine.ipc.typed import ProtocolError
 from engine.parameters import Load, Parameters, Value, clamped, describe
 from engine.system.overdue import Overdue
 

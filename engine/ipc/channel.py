@@ -8,15 +8,8 @@ import struct
 import threading
 from typing import BinaryIO, Generic, TypeAlias, TypeVar
 
-from engine.ipc.messages import (
-    FROM_BRIDGE,
-    FROM_WORKER,
-    BridgeMessage,
-    Heard,
-    Vocabulary,
-    WorkerMessage,
-    encode,
-)
+from engine.ipc.messages import FROM_BRIDGE, FROM_WORKER, BridgeMessage, WorkerMessage
+from engine.ipc.typed import Heard, Vocabulary, encode
 
 LONGEST = 16 << 20  # bytes; a longer message is a broken stream
 

@@ -54,7 +54,6 @@ from engine.ipc.messages import (
     PipelineReady,
     PipelineSwapped,
     PrepareBlock,
-    ProtocolError,
     QualityReduced,
     RenewRing,
     ResetStream,
@@ -72,6 +71,7 @@ from engine.ipc.messages import (
 )
 from engine.ipc.ring import TIME, RingReader, RingWriter
 from engine.ipc.segments import RingError, private_name
+from engine.ipc.typed import ProtocolError
 from engine.parameters import Load, Parameters, describe
 from engine.pipeline import (
     NO_GUIDES,

@@ -4,7 +4,8 @@ import os
 import struct
 import sys
 
-from engine.ipc.messages import VERSION, QualityReduced, WorkerHello, encode
+from engine.ipc.messages import VERSION, QualityReduced, WorkerHello
+from engine.ipc.typed import encode
 
 SAYS = "MAD_WORKER_SAYS"
 LONG = "long"  # what no environment holds

@@ -31,7 +31,8 @@ from bridge.settings import Settings
 from bridge.system import logs
 from bridge.system.processes import from_outside
 from bridge.workers.client import WorkerClient, _runs
-from engine.ipc.messages import FROM_WORKER, VERSION, WorkerHello, encode
+from engine.ipc.messages import FROM_WORKER, VERSION, WorkerHello
+from engine.ipc.typed import encode
 from engine.system.waking import wake_in_time
 from tests.bridge.cli.test_keep import gone
 from tests.support.bridge import COMMAND, Running, refused, running

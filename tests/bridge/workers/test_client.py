@@ -25,10 +25,10 @@ from engine.ipc.messages import (
     ResetStream,
     RingAttached,
     Stop,
-    encode,
 )
 from engine.ipc.ring import RingReader, RingWriter
 from engine.ipc.segments import private_name
+from engine.ipc.typed import encode
 from tests.support import mad_worker, other_version
 from tests.support.doubles import CATALOG, HOGS, PAINTER
 from tests.support.played import WAIT, config, played

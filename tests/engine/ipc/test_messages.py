@@ -23,22 +23,16 @@ from engine.ipc.messages import (
     BridgeHello,
     BridgeMessage,
     Exit,
-    Few,
     FrameGrant,
-    Letters,
     LoadProgress,
     ParameterSnapshot,
-    ProtocolError,
     Stop,
     TimeLimit,
-    Told,
-    Within,
     WorkerHello,
     WorkerMessage,
-    Written,
     brief,
-    encode,
 )
+from engine.ipc.typed import Few, Letters, ProtocolError, Told, Within, Written, encode
 from engine.parameters import Value
 
 SNAPSHOT = ParameterSnapshot(

@@ -34,7 +34,6 @@ from engine.ipc.messages import (
     PipelineReady,
     PipelineSwapped,
     PrepareBlock,
-    ProtocolError,
     RenewRing,
     ResetStream,
     RingLost,
@@ -42,10 +41,10 @@ from engine.ipc.messages import (
     Stop,
     WorkerFailed,
     WorkerHello,
-    encode,
 )
 from engine.ipc.ring import RingReader, RingWriter
 from engine.ipc.segments import private_name, sweep_of, unlink
+from engine.ipc.typed import ProtocolError, encode
 from engine.parameters import Load, Parameters, Size, control
 from engine.worker.loop import Worker
 from engine.worker.steering import Steerer
