@@ -26,9 +26,11 @@ from pydantic_core import PydanticUndefined
 from bridge.system.paths import bare, bridge_name, meant, path_of, place
 from engine import sizes
 from engine.parameters import Size, digits, measured
+from engine.remote.address import checked, is_address
 from engine.system.data_folder import data_folder
 from engine.system.texts import mended
 
+ENGINES = ("process", "thread")  # on this machine
 PREFIX = "SPOUT_BRIDGE_"  # of environment variables
 DRIFTED = 2.0  # standard deviations, from which a show re-anchors unless told otherwise
 NEAR = 0.6  # similarity, 0 to 1, from which a name is suggested
@@ -49,6 +51,17 @@ def webhook(url: str) -> str:
 ExactSize: TypeAlias = Annotated[str, AfterValidator(sizes.exact)]
 Uri: TypeAlias = Annotated[str, AfterValidator(meant)]
 NoSize: TypeAlias = Annotated[str, AfterValidator(lambda text: text and sizes.exact(text))]
+
+
+def engine_place(text: str) -> str:
+    """Where an engine runs, in its plain form; ValueError for what is neither. Whether ws:// may be
+    used, `Settings` decides.
+    """
+    if not text or text in ENGINES:
+        return text
+    if is_address(text):
+        return checked(text, insecure=True)
+    raise ValueError(f"takes {' or '.join(ENGINES)} or an address such as wss://studio.local:8443")
 
 
 def unknown_variables() -> dict[str, str]:
@@ -161,8 +174,28 @@ class Settings(BaseModel):
         default="auto",
         description="what the engine computes on: auto, an NVIDIA GPU if there is one, or cpu",
     )
-    engine: Literal["process", "thread"] = Field(
-        default="process", description="where the engine runs; thread is for tests"
+    engine: Annotated[str, AfterValidator(engine_place)] = Field(
+        default="process",
+        description="where the engine runs: process, or wss://HOST:PORT of `spout-bridge serve` "
+        "on another machine; thread is for tests",
+    )
+    standby: Annotated[str, AfterValidator(engine_place)] = Field(
+        default="",
+        description="wss://HOST:PORT of a second server, whose engine takes over when the line to "
+        "the first is lost",
+    )
+    engine_token: str = Field(
+        default="", description="token of these servers, or @FILE that holds it"
+    )
+    engine_ca: Path | None = Field(
+        default=None, description="file of the authority that signed their certificates"
+    )
+    engine_coding: Literal["h264", "jpeg", "raw"] = Field(  # as in `engine/remote/codec.py`
+        default="h264",
+        description="how frames are sent to them: h264, or in a fast network jpeg or raw",
+    )
+    insecure: bool = Field(
+        default=False, description="allow ws:// to other machines, which anyone can read"
     )
     models: Path | None = Field(
         default=None, description="folder of the weights; by default models in --folder"
@@ -296,11 +329,26 @@ class Settings(BaseModel):
             return tuple(map(place, found) if info.field_name == "more_models" else found)
         return value
 
+    @model_validator(mode="after")
+    def _private(self) -> "Settings":
+        """ws:// only where nobody can listen; a standby only beside a server."""
+        for name in ("engine", "standby"):
+            if is_address(url := getattr(self, name)):
+                checked(url, insecure=self.insecure)
+        if self.standby and not (is_address(self.engine) and is_address(self.standby)):
+            raise ValueError("--standby takes the address of a second server, beside --engine URL")
+        return self
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """The addresses of servers whose engines are used, the first one first."""
+        return tuple(url for url in (self.engine, self.standby) if is_address(url))
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no log may show: the token, and all of a webhook's URL but the host."""
         alarm = urlsplit(self.alarm)
-        return (self.token, alarm.path.strip("/"), alarm.query)
+        return (self.token, self.engine_token, alarm.path.strip("/"), alarm.query)
 
     @property
     def source_uri(self) -> str:

@@ -134,6 +134,7 @@ def parser_of(lists: Collection[str], models: Collection[str]) -> Parser:
     _list(commands.add_parser, lists)
     _send(commands.add_parser)
     _view(commands.add_parser)
+    _serve(commands.add_parser)
     _layouts(commands.add_parser)
     _models(commands.add_parser, models)
     _prepare(commands.add_parser)
@@ -222,6 +223,30 @@ def _view(add: Adder) -> None:
     view.add_argument("source", metavar="URI")
     view.add_argument("--port", type=_port, default=8010)
     view.set_defaults(command="view")
+
+
+def _serve(add: Adder) -> None:
+    serve = add(
+        "serve",
+        help="run engines for bridges on other machines",
+        description="Bridges connect with `spout-bridge run --engine wss://HOST:PORT`.",
+        epilog=_examples("serve --lan", "serve --check", "serve --idle-exit '30 min'"),
+    )
+    serve.add_argument(
+        "--sessions", type=_count, default=4, help="most engines at a time (default: 4)"
+    )
+    serve.add_argument(
+        "--keep-session", type=_seconds, default=600.0,
+        help="time for which an engine waits for a bridge that lost its line (default: 10 min)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--idle-exit", type=_seconds, default=FOR_EVER, help="exit after this time without a bridge"
+    )
+    _add_settings(
+        serve, "host", "port", "lan", "token", "new_token", "allow_host", "gpu", "device", "models",
+        "more_models", "cache", "folder", "name", "log_level",
+    )  # fmt: skip
+    serve.set_defaults(command="serve")
 
 
 def _layouts(add: Adder) -> None:

@@ -331,6 +331,16 @@ def _view(options: argparse.Namespace, console: Console) -> None:
     view(options.source, options.port, console)
 
 
+def _serve(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli.serve import serve
+
+    settings = _settings(options)
+    logs.hide(settings.secrets)
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    logs.to_file(settings.folder, settings.name, level)
+    serve(settings, options.sessions, options.keep_session, options.idle_exit, console)
+
+
 def _layouts(options: argparse.Namespace, console: Console) -> None:
     offers: dict[str, list[str]] = {}
     for text in options.offer:
@@ -502,6 +512,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Console], None]] = {
     "list": _list,
     "send": _send,
     "view": _view,
+    "serve": _serve,
     "layouts": _layouts,
     "models": _models,
     "prepare": _prepare,

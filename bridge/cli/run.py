@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from bridge.cli.tokens import check_token, token_of
+from bridge.cli.tokens import check_token, servers_of, token_of
 from bridge.control.http.rules import Rules
 from bridge.control.http.server import EVERYWHERE, LOOPBACK, HttpServer
 from bridge.control.osc.query import OscQuery
@@ -40,7 +40,8 @@ from bridge.system.ports import taken, tried
 from bridge.system.windows import awake
 from bridge.transports import TransportError, check_sink, check_source
 from bridge.workers.launch import Ahead
-from bridge.workers.machine import LocalMachine
+from bridge.workers.machine import LocalMachine, MachineFactory
+from bridge.workers.remote import RemoteMachine
 from engine.catalog.ids import PASSTHROUGH
 from engine.ipc.ring import sweep
 from engine.ipc.segments import RingError
@@ -152,7 +153,7 @@ def session_of(
     """A session that is not started yet; UsageError or CommandError for what it cannot use."""
     _check_uris(settings)
     try:
-        machine = partial(LocalMachine, ahead=ahead)
+        machine = _machine(settings, ahead)
         session = Session(settings, installed_catalog(), machine)
         try:
             given = _with_assets(session, values)
@@ -168,6 +169,13 @@ def session_of(
     except (TransportError, OSError) as error:
         raise CommandError(_sentence(error)) from None
     return session
+
+
+def _machine(settings: Settings, ahead: Ahead | None) -> MachineFactory:
+    """What engines run on; UsageError if the token's file cannot be read."""
+    if not settings.engines:
+        return partial(LocalMachine, ahead=ahead)
+    return partial(RemoteMachine, servers=servers_of(settings))
 
 
 def _check_uris(settings: Settings) -> None:

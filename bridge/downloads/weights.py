@@ -92,7 +92,20 @@ class BrokenPackage:
         )
 
 
-Lack: TypeAlias = MissingFiles | MissingPackages | BrokenPackage | UnusableCard | Silence
+@dataclass(frozen=True, slots=True)
+class LacksElsewhere:
+    """In place of a `MissingFiles`: what a pipeline lacks on another machine, in a sentence."""
+
+    pipeline: str
+    why: str
+
+    def __str__(self) -> str:
+        return self.why
+
+
+Lack: TypeAlias = (
+    MissingFiles | MissingPackages | BrokenPackage | UnusableCard | Silence | LacksElsewhere
+)
 
 
 def incomplete_install(rows: Iterable[PipelineRow]) -> list[str]:

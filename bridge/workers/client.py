@@ -32,7 +32,7 @@ from bridge.frames.pixels import Fit, fit_into
 from bridge.state.status import EngineState
 from bridge.system import logs
 from bridge.system.processes import OUTSIDE, death, from_outside
-from bridge.workers.launch import Ahead, launch
+from bridge.workers.launch import Ahead, Relayed, launch
 from engine.catalog.rows import PipelineRow
 from engine.files.library import PLACES
 from engine.ipc.channel import BridgeChannel, bridge_end
@@ -50,6 +50,7 @@ from engine.ipc.messages import (
     FrameGrant,
     FrameMade,
     FrameRequest,
+    LineLost,
     LoadPipeline,
     LoadProgress,
     ParameterSnapshot,
@@ -122,7 +123,8 @@ def not_loaded(orders: WorkerConfig, runs: WorkerConfig, why: str) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerPlace:
     """Where a worker runs: the machine's folders and which of its GPUs; with `cpu`, none. A worker
-    that is not `in_process` is a thread of the bridge. `dismissed` has the process ids of the last
+    that is not `in_process` is a thread of the bridge; a `relay` passes everything on to another
+    machine. `dismissed` has the process ids of the last
     workers that a user had ended, which say nothing about what they were trying.
     """
 
@@ -133,6 +135,7 @@ class WorkerPlace:
     gpu: int | None = None
     cpu: bool = False
     cache: Path | None = None
+    relay: Relayed | None = None
     dismissed: deque[int] = field(default_factory=lambda: deque[int](maxlen=DISMISSED))
 
 
@@ -177,10 +180,13 @@ class SwapDone:
 
 @dataclass(frozen=True, slots=True)
 class SwapFailed:
-    """A worker could not load another pipeline and keeps its own; the reason in a sentence."""
+    """A worker could not load another pipeline and keeps its own; the reason in a sentence, and as
+    the worker gave it.
+    """
 
     failed: WorkerConfig
     text: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +205,18 @@ class Guided:
 
 
 UNGUIDED = Guided()
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """How a streaming worker is fed; see `FrameGrant`."""
+
+    has_input: bool = True
+    has_room: bool = True
+    max_fps: float = 0.0
+
+
+FED = Feed()
 
 # News of a worker: its messages, or what they mean here.
 News: TypeAlias = WorkerMessage | SwapDone | SwapFailed | WorkerGone
@@ -251,6 +269,7 @@ class WorkerClient:
         self.trying = ""  # what may take the process down now; it is written down
         self.tried = ""  # the last such, which holds if the process lives
         self.invents = False  # generates without input: it was granted no frames
+        self.line = ""  # why the machine that computes cannot be reached, in a sentence
         self.device = ""
         self.error = ""
         self.code: int | None = None
@@ -377,10 +396,13 @@ class WorkerClient:
         size: tuple[int, int] | None,
         how: Fit,
         guides: Guided = UNGUIDED,
+        feed: "Feed | None" = None,
     ) -> int:
         """Answer a request with a block's frames and guides, scaled to `size` (None: that of the
-        frames), and the newest parameters; returns their number. The feeder's thread.
+        frames), and the newest parameters; returns their number. `feed` is for a streaming worker.
+        The feeder's thread.
         """
+        feed = feed or FED
         name, first = "", 0
         every = [*frames, *guides.control, *guides.mask]
         if every:
@@ -393,7 +415,8 @@ class WorkerClient:
         snapshot = self._snapshot(self.row)  # only now: the frames took a while
         granted = FrameGrant(
             snapshot=snapshot, count=len(frames), control=len(guides.control),
-            mask=len(guides.mask), first=first, ring=name,
+            mask=len(guides.mask), first=first, ring=name, has_input=feed.has_input,
+            has_room=feed.has_room, max_fps=feed.max_fps,
         )  # fmt: skip
         self.block_since = perf_counter()
         self._outbox.put(granted)
@@ -486,6 +509,7 @@ class WorkerClient:
     def _load(self, orders: WorkerConfig) -> LoadPipeline:
         row = orders.row
         return LoadPipeline(
+            pipeline=row.id,
             target=row.target,
             load=_target(row.load),
             values=orders.load.model_dump(),
@@ -511,7 +535,8 @@ class WorkerClient:
         if not self._place.in_process:
             return self._open_thread()
         process = self._ahead.take() if self._ahead else None
-        process = process or launch(self._place.gpu, cpu=self._place.cpu)
+        place = self._place
+        process = process or launch(place.gpu, cpu=place.cpu, relay=place.relay)
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
@@ -674,6 +699,8 @@ class WorkerClient:
                 self._worker_short = text
             case QualityReduced(text=text):
                 self.degraded = text
+            case LineLost(text=text):
+                self.line = text
             case RungTried(what=what):
                 self.trying, self.tried = what, what or self.tried
             case WorkerFailed(text=text, code=code, unforeseen=unforeseen, blames=blames):
@@ -701,7 +728,7 @@ class WorkerClient:
         self.state, self.loaded = EngineState.WARMUP, True  # as the worker reports next
         if isinstance(message, PipelineKept):
             text = message.text + (logs.see() if message.unforeseen else "")
-            return SwapFailed(orders, not_loaded(orders, self.orders, text))
+            return SwapFailed(orders, not_loaded(orders, self.orders, text), message.text)
         self.orders, self.row = orders, orders.row
         self.inbox = Mailbox(max(4, 4 * self.row.block))
         self.block.warm = float("inf")

@@ -8,6 +8,7 @@ neither idles for the output nor runs ahead of it. No block begins before `max_f
 block's parameters are sent with its frames, so a change of the pipeline's own ends the wait for new
 frames.
 Live control and mask frames go along with the input's: those received at the same time.
+A streaming worker passes everything on to another machine, where a feeder decides all this.
 """
 
 import threading
@@ -18,7 +19,7 @@ from bridge.frames.frame import Frame
 from bridge.frames.mailbox import spread
 from bridge.frames.pixels import Fit
 from bridge.system.loops import explained, repeat
-from bridge.workers.client import UNGUIDED, Guided, WorkerClient
+from bridge.workers.client import UNGUIDED, Feed, Guided, WorkerClient
 from engine import sizes
 from engine.ipc.messages import FrameRequest, PipelineReady
 from engine.ipc.segments import RingError
@@ -28,6 +29,8 @@ LONGEST_WAIT = 1.0  # seconds that a block waits at most for frames that may not
 SLACK = 0.02  # seconds by which a block may be late without shifting the beat
 RETRY = 1.0  # seconds until a block that could not be fed is tried again
 STILL_WAIT = 0.25  # seconds between frames made of a still input
+STREAMED = 1 / 30  # seconds between guides that are streamed without frames
+LOOK = 0.008  # seconds for which a streaming worker's next frame is waited for at a time
 
 
 def patience(count: int, input_fps: float) -> float:
@@ -85,11 +88,13 @@ class Feeder:
         max_fps: Callable[[], float] = lambda: 0.0,
         guides: Callable[[Sequence[float], bool], Guided] = lambda times, fed: UNGUIDED,
         output_fps: float = 60.0,
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
         """Without `has_input`, a pipeline that can generate from nothing is granted no frames.
         `max_fps` caps the frames generated per second, 0 for no cap. `guides` returns what belongs
         to frames of some times, given also whether there are such frames. `output_fps` frames are
-        shown a second, at most.
+        shown a second, at most. Without `has_room`, no block begins without input: frames wait
+        elsewhere too.
         """
         self.trouble = ""  # why the last block was not fed as requested, or not at all
         self._link = link
@@ -100,6 +105,7 @@ class Feeder:
         self._max_fps = max_fps
         self._guides = guides
         self._output_fps = output_fps
+        self._has_room = has_room
         self._guided_at = perf_counter()  # up to when guides without frames were granted
         self._cap = Cap()
         self._stopped = threading.Event()
@@ -112,6 +118,8 @@ class Feeder:
         )  # blocks made before; the frames of the last
         self._steered = 0  # the snapshot granted last
         self._held: tuple[int, int] | None = None  # size of the last block fed
+        self._fed: Feed | None = None  # as streamed last
+        self._streamed_at = 0.0  # when a frame was streamed last
         threading.Thread(target=self._run, name="feeder", daemon=True).start()
 
     def stop(self) -> None:
@@ -146,6 +154,10 @@ class Feeder:
 
     def _answer(self, request: FrameRequest | PipelineReady) -> None:
         link, count, guides, may = self._link, 0, 0, True
+        if isinstance(request, FrameRequest) and request.streaming and not link.swap_waits:
+            if not self._stream(request):
+                link.requests.put(request)  # the worker still waits for it
+            return
         if isinstance(request, FrameRequest):
             guides = request.guides
             count = 0 if link.row.text and not self._has_input() else request.count
@@ -156,13 +168,36 @@ class Feeder:
         if link.swap_waits and not self._stopped.is_set():
             link.grant_swap()
         elif isinstance(request, PipelineReady):
-            self._steered = link.grant([], None, self._how)
+            self._steered, self._fed = link.grant([], None, self._how), None
         elif may:
             frames = self._frames(count)
             self._granted = link.block.made, frames
             self._grant(frames, self._beside(frames, guides))
         else:  # the worker still waits for it
             link.requests.put(request)
+
+    def _stream(self, request: FrameRequest) -> bool:
+        """Grant a streaming worker its next frame if it is there, also a still one now and then, or
+        what else has changed; False if there is neither.
+        """
+        link, block, now = self._link, self._link.block, perf_counter()
+        has_input = not link.row.text or self._has_input()
+        waiting = has_input and bool(link.inbox.wait(1, LOOK))
+        if has_input and not waiting and now - self._streamed_at > LONGEST_WAIT:
+            waiting = link.inbox.newest is not None
+        if not has_input:
+            sleep(LOOK)
+        most = room(block.frames, block.seconds, self._output_fps)
+        feed = Feed(has_input, link.waiting <= most, self._max_fps())
+        due = request.guides and not has_input and now - self._guided_at > STREAMED
+        if not (waiting or due or feed != self._fed or link.steered > self._steered):
+            return False
+        frames = link.inbox.take(1) if waiting else []
+        self._streamed_at = now if frames else self._streamed_at
+        guides = self._beside(frames, request.guides if frames or due else 0)
+        self._grant(frames, guides, feed)
+        self._fed = feed
+        return True
 
     def _unused(self, count: int) -> list[Frame]:
         """The frames granted last, if no block was made of them as it takes another `count`."""
@@ -190,20 +225,20 @@ class Feeder:
         spread = (self._guided_at - span * (count - 1 - place) / count for place in range(count))
         return self._guides([frame.time for frame in frames] or [*spread], bool(frames))
 
-    def _grant(self, frames: list[Frame], guides: Guided) -> None:
+    def _grant(self, frames: list[Frame], guides: Guided, feed: Feed | None = None) -> None:
         self._cap.begin(self._due(), perf_counter())
-        self._link.invents = not frames
+        self._link.invents = not feed.has_input if feed else not frames
         trouble = ""
         try:
             size = self._size_for(frames or guides.control)
-            self._steered = self._link.grant(frames, size, self._how, guides)
+            self._steered = self._link.grant(frames, size, self._how, guides, feed)
         except (ValueError, RingError) as error:
             # an invalid size, or one without room: keep running at the old one
             if self._held is None:
                 raise
             trouble = f"{error} The size stays {'x'.join(map(str, self._held))}."
             size = self._held
-            self._steered = self._link.grant(frames, size, self._how, guides)
+            self._steered = self._link.grant(frames, size, self._how, guides, feed)
         self._held, self.trouble = size or self._held, trouble
 
     def _size_for(self, frames: Sequence[Frame]) -> tuple[int, int] | None:
@@ -233,7 +268,8 @@ class Feeder:
     def _room(self) -> bool:
         """Wait until few enough frames wait to be shown."""
         block = self._link.block
-        while self._link.waiting > room(block.frames, block.seconds, self._output_fps):
+        most = room(block.frames, block.seconds, self._output_fps)
+        while self._link.waiting > most or not self._has_room():
             if self._interrupted:
                 return False
             sleep(GLANCE)

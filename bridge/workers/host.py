@@ -293,6 +293,8 @@ class EngineHost:
         link = self.current
         if self.breaker_open:
             return EngineState.FAILED
+        if self._line:
+            return EngineState.RECONNECTING
         if link is None:
             link = self.coming
             state = link.state if link else EngineState.IDLE
@@ -390,6 +392,8 @@ class EngineHost:
             return (
                 f"The engine died {DEATHS} times in a row; use reload, or wait for the next retry."
             )
+        if self._line:
+            return self._line
         if link and link.degraded:
             return link.degraded
         if warming := self._warming:
@@ -405,6 +409,12 @@ class EngineHost:
             what = "is restarting" if link.gone else "is warming up"
             return f"{link.row.id} {what}."
         return brief(str(link.report.get("notice", ""))) if link else ""
+
+    @property
+    def _line(self) -> str:
+        """Why the machine with the shown worker cannot be reached, in a sentence; else empty."""
+        link = self.current or self.coming
+        return link.line if link and not link.gone else ""
 
     @property
     def _warming(self) -> str:

@@ -6,27 +6,45 @@ import the session: so the first worker's process is started first.
 
 import subprocess
 import sys
+from dataclasses import dataclass, field
 
 from bridge.system.processes import kill_with_parent, speaking_utf8
+from engine.remote.address import VARIABLE
 from engine.system import devices
 from engine.system.closing import Closing
 
 WORKER = "engine.worker"  # the module that a worker's process runs
+RELAY = "engine.remote.relay"  # the same of one whose engine is elsewhere
 # Ctrl-C reaches every process of a console; the worker ends only on our request.
 NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 GROUP = None if sys.platform == "win32" else 0
 
 
-def launch(gpu: int | None, *, cpu: bool) -> "subprocess.Popen[bytes]":
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """What a relay is started with: its settings, as JSON, with the token."""
+
+    settings: str = field(repr=False)
+
+
+def launch(
+    gpu: int | None, *, cpu: bool, relay: Relayed | None = None
+) -> "subprocess.Popen[bytes]":
     """Start a worker's process, with unbuffered pipes to it. It sees the GPU of this number, all if
-    None, or with `cpu` none. OSError if that is not possible.
+    None, or with `cpu` none; it may be a `relay`. OSError if that is not possible.
     """
+    module, more = (RELAY, {VARIABLE: relay.settings}) if relay else (WORKER, {})
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", WORKER],  # no modules from the current folder
+        [sys.executable, "-P", "-m", module],  # no modules from the current folder
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**speaking_utf8(), "PYTHONUNBUFFERED": "1", **devices.environment(gpu, cpu=cpu)},
+        env={
+            **speaking_utf8(),
+            "PYTHONUNBUFFERED": "1",
+            **devices.environment(gpu, cpu=cpu),
+            **more,
+        },
         creationflags=NEW_GROUP,
         process_group=GROUP,
     )

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
 from bridge.downloads.weights import Weights
@@ -166,9 +167,15 @@ class LocalMachine:
         heard: Callable[[WorkerClient, News], None],
         number: int,
         values: Mapping[str, Value],
+        files: Path | None = None,
     ) -> WorkerClient:
-        """See `Machine.start`."""
+        """See `Machine.start`; `files` is a folder with images in `assets` and LoRAs in `models`
+        that are this worker's alone.
+        """
         place = replace(self._place, cache=self._cache.usable())
+        if files:
+            more = (files / "models", *place.more_models)
+            place = replace(place, assets=files / "assets", more_models=more)
         if config.row.direct:
             worker: WorkerClient = Direct(config, place, heard)
         else:

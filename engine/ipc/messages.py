@@ -19,7 +19,7 @@ from engine.ipc.segments import PRIVATE_NAME
 from engine.ipc.typed import Few, Letters, Told, Vocabulary, Within, Written
 from engine.parameters import Value
 
-VERSION = 7
+VERSION = 8
 
 MOST_REQUESTED = 64  # frames that a block may take
 MOST_MADE = 1000  # frames that a block may give
@@ -112,12 +112,14 @@ class LoadPipeline:
     """What to load: sent after the hello, or in answer to a request (another pipeline of the
     family, to replace the current one).
 
-    `target`, `load` and `parameters` name classes as `module:Class`; `values` are the load values.
+    `pipeline` is its id in the catalog. `target`, `load` and `parameters` name classes as
+    `module:Class`; `values` are the load values.
     `packages` are those that the target imports. `size` is the size requested now. A block yields
     at most `block` frames. `hang_s` is the time after which a block without output counts as hung,
     `load_s` the same while loading.
     """
 
+    pipeline: str
     target: str
     load: str
     values: Mapping[str, Value]
@@ -135,6 +137,10 @@ class FrameGrant:
     parameters of the block. They are followed by as many frames of the `control` video, then of the
     `mask`. Without frames no ring is needed. The bridge overwrites none of them before the next
     request. In answer to a `PipelineReady` it grants no frames.
+
+    The rest is for a `streaming` worker: whether frames come from an input at all, whether the next
+    block may begin now if they do not, and how many frames a second are wanted, at most; 0 for no
+    limit.
     """
 
     snapshot: ParameterSnapshot
@@ -143,6 +149,9 @@ class FrameGrant:
     mask: Requested = 0
     first: Number = 0
     ring: str = ""
+    has_input: bool = True
+    has_room: bool = True
+    max_fps: Annotated[float, Within(0, UNBROKEN)] = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,11 +243,13 @@ class PipelineReady:
 class FrameRequest:
     """Asks for this many frames for the next block, and waits for the answer. It takes one control
     and one mask frame for each granted frame, or `guides` of each if no frames are granted; 0 means
-    that it cannot use any.
+    that it cannot use any. A `streaming` worker passes on to another machine what it is granted:
+    each new frame as it comes, or none, as soon as anything else in the grant has changed.
     """
 
     count: Requested
     guides: Requested = 0
+    streaming: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,6 +340,15 @@ class RungTried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LineLost:
+    """There is no line to the machine that computes, in a sentence; until it is back, no frames are
+    made. Empty once it is.
+    """
+
+    text: Sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerFailed:
     """The worker's last message if it exits because of an error: a sentence, and its exit status.
     `unforeseen` means that the log has the details. `blames` are the load
@@ -348,7 +368,7 @@ WorkerMessage: TypeAlias = (
     WorkerHello | Alive | TimeLimit | PipelineLoading | LoadProgress | PipelineSwapped
     | PipelineKept | PipelineReady | FrameRequest | RingAttached | RingLost | RingMade | RingShort
     | FrameMade | BlockMade | BlockPrepared | BlockUnusable | QualityReduced | RungTried
-    | WorkerFailed
+    | LineLost | WorkerFailed
 )  # fmt: skip
 
 FROM_BRIDGE: Vocabulary[BridgeMessage] = Vocabulary(

@@ -8,7 +8,7 @@ that is not exactly one of a `Vocabulary`, field by field, is a `ProtocolError`.
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from enum import IntEnum
 from functools import cache, partial
 from reprlib import repr as short
@@ -139,19 +139,27 @@ Heard = TypeVar("Heard")
 class Vocabulary(Generic[Heard]):
     """All messages that one of the two may send. Any thread."""
 
-    def __init__(self, speaker: str, listener: str, messages: object, version: int) -> None:
+    def __init__(
+        self, speaker: str, listener: str, messages: object, version: int, *, lenient: bool = False
+    ) -> None:
         """`speaker` and `listener` are their names in error sentences; the first message is of the
-        first kind of the union `messages`, and names this `version` of theirs.
+        first kind of the union `messages`, and names this `version` of theirs. A `lenient` one
+        ignores fields that it does not know, and takes defaults for those that are missing.
         """
         self._speaker, self._listener, self._version = speaker, listener, version
+        self._lenient = lenient
         kinds = cast("tuple[type[Heard], ...]", get_args(messages))  # the members of its union
         self._hello = kinds[0]
         self._kinds: dict[str, type[Heard]] = {kind.__name__: kind for kind in kinds}
 
     def decode(self, data: bytes, *, first: bool = False) -> Heard:
-        """One message; ProtocolError for anything else, or if the `first` has another version."""
+        """One message; ProtocolError for anything else, or if the `first` has another version. An
+        UnknownKindError if a lenient one only does not know its kind.
+        """
         try:
             return self._message(data, first=first)
+        except UnknownKindError:
+            raise
         except (ValueError, RecursionError) as error:
             raise self.not_understood(str(error)) from None
 
@@ -160,7 +168,7 @@ class Vocabulary(Generic[Heard]):
         return ProtocolError(f"{self._speaker} sent an invalid message: {why}")
 
     def _message(self, data: bytes, *, first: bool) -> Heard:
-        told: object = json.loads(data.decode())
+        told: object = json.loads(data.decode(), parse_constant=self._constant)
         if not is_object(told):
             raise ValueError(f"{short(told)} is not a message.")
         given: dict[str, object] = told
@@ -168,15 +176,23 @@ class Vocabulary(Generic[Heard]):
             self._check_version(given)
         name = given.pop("type", None)
         kind = self._kinds.get(name) if isinstance(name, str) else None
+        if kind is None and self._lenient and isinstance(name, str) and not first:
+            raise UnknownKindError(f"{short(name)} is unknown.")
         if kind is None:
             both = f"version {self._version}, which both claim to use"
             raise ValueError(f"{short(name)} is not a message of {both}.")
         if first is not (kind is self._hello):
             raise ValueError(f"{name} came {'first' if first else 'again'}.")
         try:
-            return _read(kind, given)
+            return _read(kind, given, lenient=self._lenient)
         except ValueError as error:
             raise ValueError(f"{name} is invalid: {error}.") from None
+
+    def _constant(self, name: str) -> float:
+        """NaN or an infinity, which only a worker's report may have."""
+        if self._lenient:
+            raise ValueError(f"{name} is not JSON.")
+        return float(name)
 
     def _check_version(self, hello: Mapping[str, object]) -> None:
         """First of all: nothing else in another version's hello matters."""
@@ -208,9 +224,17 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), default=_fields_of)
 Kind = TypeVar("Kind")
 
 
-def _read(kind: type[Kind], given: Mapping[str, object]) -> Kind:
-    """An object of a dataclass from its fields: all of them, no others, each of its type."""
+def _read(kind: type[Kind], given: Mapping[str, object], *, lenient: bool = False) -> Kind:
+    """An object of a dataclass from its fields: all of them, no others, each of its type. If
+    `lenient`, those with defaults may be missing, and others may be there.
+    """
     readers = _readers(kind)
+    if lenient:
+        given = {name: value for name, value in given.items() if name in readers}
+        # cast: `kind` is a dataclass, for which there is no type
+        every = fields(cast(Any, kind))
+        needed = {*given, *(each.name for each in every if _is_required(each))}
+        readers = {name: read for name, read in readers.items() if name in needed}
     if given.keys() != readers.keys():
         lacks, extra = sorted(readers.keys() - given.keys()), sorted(given.keys() - readers.keys())
         raise ValueError(f"missing fields: {lacks}, unknown fields: {short(extra)}")
@@ -223,6 +247,14 @@ def _read(kind: type[Kind], given: Mapping[str, object]) -> Kind:
         except OutOfBoundsError as error:
             raise ValueError(f"{name} cannot be {short(given[name])}: it must be {error}") from None
     return kind(**taken)
+
+
+def _is_required(each: "Field[Any]") -> bool:
+    return each.default is MISSING and each.default_factory is MISSING
+
+
+class UnknownKindError(ProtocolError):
+    """A message of a kind that only the other end knows."""
 
 
 class OutOfBoundsError(Exception):

@@ -17,6 +17,7 @@ import threading
 import traceback
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from itertools import islice
 from operator import attrgetter
@@ -29,6 +30,7 @@ from engine import sizes
 from engine.files.errors import FileError
 from engine.images.scaling import half_size, resize_into
 from engine.ipc.channel import WorkerChannel, worker_end
+from engine.ipc.made_ring import MadeRing
 from engine.ipc.messages import (
     IMPORTING,
     LONGEST_LIMIT,
@@ -45,7 +47,6 @@ from engine.ipc.messages import (
     BridgeMessage,
     Exit,
     FrameGrant,
-    FrameMade,
     FrameRequest,
     LoadPipeline,
     LoadProgress,
@@ -59,8 +60,6 @@ from engine.ipc.messages import (
     ResetStream,
     RingAttached,
     RingLost,
-    RingMade,
-    RingShort,
     RungTried,
     Stop,
     TimeLimit,
@@ -69,8 +68,7 @@ from engine.ipc.messages import (
     WorkerMessage,
     brief,
 )
-from engine.ipc.ring import TIME, RingReader, RingWriter
-from engine.ipc.segments import RingError, private_name
+from engine.ipc.ring import TIME, RingReader
 from engine.ipc.typed import ProtocolError
 from engine.parameters import Load, Parameters, describe
 from engine.pipeline import (
@@ -102,7 +100,6 @@ from engine.worker.watchdog import Watchdog
 
 HEARTBEAT = 1.0  # seconds
 GLANCE = 0.05  # seconds between steps of preparing something while no block is made
-ROOM_AGAIN = 1.0  # seconds until a ring that did not fit is tried again
 NOBODY: Mapping[str, str] = MappingProxyType({})  # no parameter's file is to blame
 EMPTY = 30  # blocks in a row without an image: some pipelines need a few before the first
 PATIENCE = 6  # unusable blocks in a row; after three the bridge undoes a change
@@ -167,10 +164,8 @@ class Worker:
         self._stopped = threading.Event()
         self._shared: dict[str, Any] = {}  # see Context
         self._input: RingReader | None = None
-        self._output: RingWriter | None = None
-        self._rings = self._made = 0
-        self._short = ""  # why the images do not fit
-        self._room_at = 0.0  # when to try again
+        self._output = MadeRing(self._tell)
+        self._made = 0
         self._bad = self._empty = 0
         self._reduced: object = None  # the requested size at which memory ran out
         self._steering: Steering | None = None  # the last grant
@@ -197,8 +192,7 @@ class Worker:
             return end.code
         finally:
             self._stopped.set()
-            if self._output:
-                self._output.close()
+            self._output.close()
         return Exit.DONE
 
     def _begin(self) -> bool:
@@ -207,6 +201,7 @@ class Worker:
             match self._order():
                 case BridgeHello() as hello:
                     self._hello = hello
+                    self._output.worker = hello.worker
                     if self._own_process and hello.cache:
                         os.environ.update(caches.environment(Path(hello.cache)))
                 case LoadPipeline() as order:
@@ -248,7 +243,7 @@ class Worker:
                 self._import(order)
             pipeline = build(order.target, load, context)
         self._agree(order.hang_s)
-        self._slots = 2 * order.block + 2
+        self._output.slots = 2 * order.block + 2
         # cast: the bridge names no other kind
         parameters = cast(type[Parameters], _named(order.parameters))
         self._steerer = Steerer(parameters)
@@ -524,42 +519,12 @@ class Worker:
 
     def _hand_over(self, image: Image, times: list[float], place: int, tag: int) -> bool:
         """Pass one image to the bridge; False if there is no room, which has been reported."""
-        ring = self._ring_for(image.shape[1], image.shape[0])
-        if ring is None:
-            return False
-        self._made += 1
         received = times[min(place, len(times) - 1)] if times else perf_counter()
-        resize_into(ring.reserve(), image)
-        ring.commit(received, self._made, tag)
-        self._tell(FrameMade())
-        return True
-
-    def _ring_for(self, width: int, height: int) -> RingWriter | None:
-        """The ring for images of a size; if there is no room for it, the current one."""
-        ring, now = self._output, perf_counter()
-        if ring and (ring.width, ring.height, ring.slots) == (width, height, self._slots):
-            self._tell_short("")
-            return ring
-        if self._short and now < self._room_at:
-            return ring
-        self._rings += 1
-        try:
-            name = private_name(self._hello.worker, "out", self._rings)
-            self._output = RingWriter(name, width, height, self._slots, self._rings)
-        except RingError as error:
-            self._room_at = now + ROOM_AGAIN
-            self._tell_short(brief(str(error)))
-            return ring
-        self._tell_short("")
-        self._tell(RingMade(name=name))
-        if ring:
-            ring.close()
-        return self._output
-
-    def _tell_short(self, text: str) -> None:
-        if text != self._short:
-            self._short = text
-            self._tell(RingShort(text=text))
+        height, width = image.shape[:2]
+        fill = partial(resize_into, image=image)
+        put = self._output.put(width, height, fill, received, self._made + 1, tag)
+        self._made += put
+        return put
 
     def _take(self, grant: FrameGrant) -> Taken | None:
         """The granted images, in place: the bridge writes nothing until the next request. None if
@@ -605,7 +570,7 @@ class Worker:
                 case PrepareBlock(snapshot=snapshot):
                     self._ahead, self._prepared = self._steerer.of(snapshot), None
                 case RenewRing():
-                    self._drop_output()
+                    self._output.renew()
                 case BridgeHello():
                     pass  # a channel accepts one only as the first message
 
@@ -617,13 +582,6 @@ class Worker:
         if isinstance(order, WorkerEnd):
             raise order
         return order
-
-    def _drop_output(self) -> None:
-        """The bridge could not open the ring: the next image creates another."""
-        ring, self._output = self._output, None
-        if ring:
-            ring.unlink()
-            ring.close()
 
     def _listen(self) -> None:
         """The thread "commands": read the bridge's messages until it is gone or sends an invalid

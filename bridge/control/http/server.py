@@ -23,6 +23,9 @@ from bridge.system.networks import networks
 from bridge.system.ports import bound
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+    from uvicorn import Config
+
     from bridge.control.http.oscquery import OscQuery
     from bridge.control.http.serving import Serving
 
@@ -38,9 +41,15 @@ class HttpServer:
     """Serves a desk. `bind`, then `start`; `close` at the end."""
 
     def __init__(
-        self, desk: BridgeApi, settings: Settings, token: str = "", limits: Limits | None = None
+        self,
+        desk: BridgeApi | None,
+        settings: Settings,
+        token: str = "",
+        limits: Limits | None = None,
     ) -> None:
-        """ValueError for an invalid name in `allow_host` or address in `osc_allow`."""
+        """Without a desk, only `serve` may start it. ValueError for an invalid name in `allow_host`
+        or address in `osc_allow`.
+        """
         readers = networks(settings.osc_allow, settings.said("osc_allow"))
         readers = readers if settings.osc_lan else ()
         self._here = settings.host.lower() in LOOPBACK and not settings.lan
@@ -71,10 +80,23 @@ class HttpServer:
                 self._sockets.append(_bound("::1", self.port))
 
     def start(self, query: "OscQuery | None" = None) -> None:
-        """Start serving; takes a part of a second. `query` describes the OSC addresses."""
-        from bridge.control.http.serving import Serving, configured
+        """Start serving the desk; takes a part of a second. `query` describes the OSC addresses."""
+        assert self._desk
+        from bridge.control.http.serving import configured
 
-        config = configured(self._desk, self._rules, self._limits, query)
+        self._serve(configured(self._desk, self._rules, self._limits, query))
+
+    def serve(self, app: "Callable[[Rules], ASGIApp]", largest: int) -> None:
+        """Start serving another app, made with the rules; `largest` is the size of a WebSocket's
+        message, in bytes.
+        """
+        from bridge.control.http.serving import config_of
+
+        self._serve(config_of(app(self._rules), self._limits, largest))
+
+    def _serve(self, config: "Config") -> None:
+        from bridge.control.http.serving import Serving
+
         made = partial(Serving, config, self._limits)
         self._thread = threading.Thread(target=self._run, args=(made,), name="HTTP", daemon=True)
         self._thread.start()

@@ -11,6 +11,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.app import create_app
@@ -22,6 +23,7 @@ from bridge.system.descriptors import scarce
 from bridge.system.faults import Faults
 from bridge.system.ports import deaf
 
+LARGEST = 1 << 20  # bytes
 PAUSE = 0.2  # seconds until accepting is retried after a failure
 SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)  # retrying at once would fail
 GONE = 100  # consecutive connections lost before they were accepted, until there is a pause
@@ -34,8 +36,13 @@ def configured(
     desk: BridgeApi, rules: Rules, limits: Limits, query: OscQuery | None = None
 ) -> uvicorn.Config:
     """What every `Serving` of a desk has in common."""
+    return config_of(create_app(desk, rules, query), limits)
+
+
+def config_of(app: ASGIApp, limits: Limits, largest: int = LARGEST) -> uvicorn.Config:
+    """The same of an app; `largest` is the size of a WebSocket's message, in bytes."""
     return uvicorn.Config(
-        create_app(desk, rules, query),
+        app,
         log_config=None,
         loop=LOOP,
         log_level="error",  # a warning for each bad request would fill the log
@@ -43,7 +50,7 @@ def configured(
         lifespan="off",
         http=HttpConnection,
         ws=SocketConnection,
-        ws_max_size=1 << 20,
+        ws_max_size=largest,
         ws_ping_interval=None,  # `Seats.look` asks
         ws_per_message_deflate=False,  # images are compressed already
         timeout_keep_alive=round(limits.kept),

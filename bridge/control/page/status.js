@@ -2,7 +2,7 @@
 import { element } from "./elements.js";
 import { cures } from "./messages.js";
 
-const GOOD = { RUNNING: "good", FAILED: "bad", DEGRADED: "warn", RESTARTING: "warn" };
+const GOOD = { RUNNING: "good", FAILED: "bad", DEGRADED: "warn", RESTARTING: "warn", RECONNECTING: "warn" };
 const LATE = 1; // seconds without a new image, or three blocks, until HOLD is shown
 // The figures a performer needs, in this order; the API has the rest.
 const FIGURES = [

@@ -177,7 +177,8 @@ def test_what_could_not_be_loaded_is_told_and_what_is_asked_for_meanwhile_still_
         swap(worker, sow)
         client.swap(boar)
         worker.says(PipelineKept(text="No room.", unforeseen=False))
-        assert worker.news_of(SwapFailed) == SwapFailed(sow, "sow could not be loaded: No room.")
+        told = SwapFailed(sow, "sow could not be loaded: No room.", "No room.")
+        assert worker.news_of(SwapFailed) == told
         client.end_swap(sow)
         assert (client.row, client.swapping) == (HOG, boar)
         assert client.swap_waits
@@ -263,15 +264,15 @@ def test_a_worker_of_another_version_is_ended_and_both_are_told(caplog, said, to
     [
         (b'{"type":"Gossip"}', f"'Gossip' is not a message of version {VERSION}"),
         (
-            b'{"type":"FrameRequest","guides":0}',
+            b'{"type":"FrameRequest","guides":0,"streaming":false}',
             "FrameRequest is invalid: missing fields: ['count']",
         ),
         (
-            b'{"type":"FrameRequest","count":"4","guides":0}',
+            b'{"type":"FrameRequest","count":"4","guides":0,"streaming":false}',
             "FrameRequest is invalid: count cannot be '4'",
         ),
         (
-            b'{"type":"FrameRequest","count":65,"guides":0}',
+            b'{"type":"FrameRequest","count":65,"guides":0,"streaming":false}',
             "count cannot be 65: it must be 0 to 64",
         ),
         (b'{"type":"TimeLimit","seconds":-1}', "seconds cannot be -1: it must be 0 to 86400"),

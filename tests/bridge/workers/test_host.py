@@ -66,5 +66,5 @@ def test_what_a_pipeline_notes_is_a_reason_of_a_sentences_length(tmp_path):
 )
 def test_the_engine_is_idle_only_where_nothing_is_to_come(coming, wish, told):
     link = coming and SimpleNamespace(state=coming)
-    host = SimpleNamespace(current=None, breaker_open=False, coming=link, _wish=wish)
+    host = SimpleNamespace(current=None, breaker_open=False, coming=link, _wish=wish, _line="")
     assert EngineHost.state.fget(host) == told

@@ -172,15 +172,16 @@ def test_both_versions_are_told_where_they_differ_whatever_else_has_changed(
         (encode(Stop()), "'Stop' is not a message"),  # the other one's
         (encode(WorkerHello(version=VERSION, pid=1)), "WorkerHello came again"),
         (
-            b'{"type": "FrameRequest", "count": %d, "guides": 0}' % (MOST_REQUESTED + 1),
+            b'{"type": "FrameRequest", "count": %d, "guides": 0, "streaming": false}'
+            % (MOST_REQUESTED + 1),
             "count cannot be 65: it must be 0 to 64",
         ),
         (
-            b'{"type": "FrameRequest", "count": -1, "guides": 0}',
+            b'{"type": "FrameRequest", "count": -1, "guides": 0, "streaming": false}',
             "count cannot be -1: it",
         ),
         (
-            b'{"type": "FrameRequest", "count": 0, "guides": 65}',
+            b'{"type": "FrameRequest", "count": 0, "guides": 65, "streaming": false}',
             "guides cannot be 65: it",
         ),
         (

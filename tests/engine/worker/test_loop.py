@@ -99,7 +99,8 @@ def target(thing):
 
 def load(*, fails=False, size="auto"):
     return LoadPipeline(
-        target=target(Counter), load=target(CounterLoad), values={"fails": fails},
+        pipeline="counter", target=target(Counter), load=target(CounterLoad),
+        values={"fails": fails},
         parameters=target(CounterParameters), size=size, block=8,
         hang_s=5.0, load_s=5.0,
     )  # fmt: skip

@@ -1,0 +1,1 @@
+"""`spout-bridge serve`: engines for bridges on other machines."""

@@ -1,0 +1,75 @@
+"""What a server of engines answers: relays, questions about the machine, a page of its sessions."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, WebSocket
+from fastapi.responses import FileResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from bridge import __version__
+from bridge.control.http.guard import Guard
+from bridge.control.http.methods import takes
+from bridge.control.http.rules import Rules
+from bridge.control.http.texts import JSONResponse
+from bridge.serve.machine import machine_routes
+from bridge.serve.server import RelayConnection, Sessions, told
+from bridge.workers.machine import LocalMachine
+from engine.catalog.rows import Catalog
+from engine.remote import wire
+
+PAGE = Path(__file__).parent / "page"
+
+
+def created(
+    sessions: Sessions, machine: LocalMachine, catalog: Catalog, name: str
+) -> Callable[[Rules], Guard]:
+    """From the rules of access to the guarded app."""
+    return partial(_app, sessions, machine, catalog, name)
+
+
+def _app(
+    sessions: Sessions, machine: LocalMachine, catalog: Catalog, name: str, rules: Rules
+) -> Guard:
+    app = FastAPI(
+        title="spout-bridge serve", version=__version__, openapi_url=None, docs_url=None,
+        redoc_url=None, default_response_class=JSONResponse, redirect_slashes=False,
+    )  # fmt: skip
+
+    @app.websocket(wire.PATH)
+    async def engine(socket: WebSocket) -> None:
+        await RelayConnection(socket).serve(sessions)
+
+    @app.get("/healthz")
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    def ready() -> JSONResponse:
+        status = 503 if sessions.draining else 200
+        return JSONResponse({"ready": status == 200, "reason": sessions.draining}, status)
+
+    @app.get("/api/v1/sessions")
+    def listed() -> dict[str, Any]:
+        return {
+            "name": name, "release": __version__, "draining": sessions.draining,
+            "most": sessions.most, "sessions": told(sessions.all),
+            "gpus": [
+                {"name": gpu.name, "free": gpu.free, "total": gpu.total} for gpu in machine.gpus()
+            ],
+        }  # fmt: skip
+
+    @app.get("/")
+    def page() -> FileResponse:
+        return FileResponse(PAGE / "index.html")
+
+    app.include_router(machine_routes(machine, catalog))
+    app.add_exception_handler(StarletteHTTPException, _refused)
+    return Guard(app, rules, partial(takes, app.routes))
+
+
+def _refused(_: Any, error: Exception) -> JSONResponse:
+    assert isinstance(error, StarletteHTTPException)
+    return JSONResponse({"detail": error.detail}, error.status_code)

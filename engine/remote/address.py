@@ -1,0 +1,77 @@
+"""Where a server of engines is, and what opens it. Free of everything but the standard library."""
+
+import ssl
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+VARIABLE = "SPOUT_BRIDGE_RELAY"  # of a relay's environment: its settings as JSON
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+SCHEMES = ("wss", "ws")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """`url` is as `checked` gives it."""
+
+    url: str
+    token: str = ""
+    authority: str = ""  # file of certificates to trust beside the system's
+
+    @property
+    def name(self) -> str:
+        """The server in sentences: host and port."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def host(self) -> str:
+        """Its host alone."""
+        return urlsplit(self.url).hostname or ""
+
+    def socket(self, path: str) -> str:
+        """The URL of a WebSocket of it."""
+        return self.url + path
+
+    def page(self, path: str) -> str:
+        """The URL of a page of it."""
+        return "http" + self.url.removeprefix("ws") + path
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What opens it."""
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+    def context(self) -> ssl.SSLContext | None:
+        """What checks its certificate; OSError if the file with the authority cannot be read."""
+        if not self.url.startswith("wss:"):
+            return None
+        context = ssl.create_default_context()
+        if self.authority:
+            context.load_verify_locations(self.authority)
+        return context
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is meant as a server's address."""
+    return "://" in text
+
+
+def checked(text: str, *, insecure: bool = False) -> str:
+    """The address of a server as it is used; ValueError, in a sentence, for one that is none, or
+    whose line anyone could read: ws:// is for this machine, unless `insecure`.
+    """
+    example = "write wss://HOST:PORT"
+    try:
+        parts = urlsplit(text.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(f"{text!r:.130} is no address of a server; {example}.") from None
+    if parts.scheme not in SCHEMES or not host or port == 0:
+        raise ValueError(f"{text!r:.130} is no address of a server; {example}.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError(f"{host} is given with more than its address; {example}, the token apart.")
+    if parts.scheme == "ws" and host not in LOOPBACK and not insecure:
+        raise ValueError(
+            f"ws:// to {host} would send frames and token for anyone to read; use wss://, or "
+            "--insecure in a network that you trust."
+        )
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))

@@ -1,0 +1,288 @@
+"""A relay's line to one server: a WebSocket that is opened again until the relay ends.
+
+Whatever happens to it, messages arrive in order and once (`outbox.py`), and the session continues:
+the server knows it by its name. The thread "line" connects, receives and answers pings; "to line"
+sends what any thread has said, so that none of them waits for the line.
+"""
+
+import queue
+import socket
+import ssl
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from time import perf_counter
+
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidStatus,
+    WebSocketException,
+)
+from websockets.sync.client import ClientConnection, connect
+
+from engine.ipc.typed import ProtocolError, UnknownKindError
+from engine.remote.address import Server
+from engine.remote.outbox import Inbox, Outbox
+from engine.remote.wire import (
+    FROM_SERVER,
+    LARGEST_FRAME,
+    LOSSY,
+    PATH,
+    PING,
+    SILENT,
+    Header,
+    Ping,
+    Pong,
+    RelayHello,
+    RelayMessage,
+    ServerHello,
+    ServerMessage,
+    numbered,
+    written,
+)
+
+OPENING = 5.0  # seconds for a connection to open
+SOON, LATER = 0.1, 2.0  # seconds until it is tried again: at first, and after many failures
+REFUSED = 5.0  # the same after a refusal, which only a person can change
+CLOCKS = 10  # answers to pings of which the quickest tells the clock
+CODES = {
+    401: "it needs its token: give it with --engine-token FILE or SPOUT_BRIDGE_ENGINE_TOKEN",
+    403: "it refuses this token",
+    404: "nothing there serves engines; start it with `spout-bridge serve`",
+    421: "it does not know itself by this name; see its --allow-host",
+    429: "too many wrong tokens came from here; it waits half a minute",
+    503: "it has no room",
+}
+
+
+class Line:
+    """`start` it, then send; `end` it. The callbacks are called by the thread "line"."""
+
+    def __init__(
+        self,
+        server: Server,
+        hello: RelayHello,
+        heard: Callable[["Line", ServerMessage], None],
+        frame: Callable[["Line", Header, memoryview], None],
+        changed: Callable[["Line"], None],
+    ) -> None:
+        """`heard` gets each message, `frame` each binary one; `changed` is called after
+        `connected` or `trouble` has changed.
+        """
+        self.server = server
+        self.connected = False
+        self.resumed = False  # whether the session was there before this connection
+        self.trouble = ""  # why there is no line, in a sentence
+        self.lost_at = perf_counter()
+        self.round_trip = 0.0
+        self._hello, self._heard, self._frame, self._changed = hello, heard, frame, changed
+        self._outbox, self._inbox = Outbox(), Inbox()
+        self._connection: ClientConnection | None = None
+        self._queue: queue.SimpleQueue[str | bytes | None] = queue.SimpleQueue()
+        self._sender: threading.Thread | None = None
+        self._sending = threading.Lock()
+        self._ended = threading.Event()
+        self._clocks: deque[tuple[float, float]] = deque(maxlen=CLOCKS)  # round trip, offset
+        self._thread = threading.Thread(target=self._run, name="line", daemon=True)
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._thread.start()
+
+    def end(self, patience: float) -> None:
+        """Close the line, once what was said has been sent, at most `patience` seconds later."""
+        self._ended.set()
+        with self._sending:
+            connection, sender = self._connection, self._sender
+            self._queue.put(None)
+        if connection and sender:
+            sender.join(patience)
+            _shut(connection)
+
+    def say(self, message: RelayMessage) -> None:
+        """Send a message, now or once there is a line again; those that may be lost only now."""
+        with self._sending:
+            number = 0 if isinstance(message, LOSSY) else self._outbox.next_number
+            text = written(number, message)
+            if number:
+                self._outbox.keep(text)
+            if self.connected:
+                self._queue.put(text)
+
+    def send(self, header: Header, data: bytes | memoryview) -> bool:
+        """Send a frame; False if there is no line."""
+        with self._sending:
+            if self.connected:
+                self._queue.put(header.packed(data))
+            return self.connected
+
+    def here(self, time: float) -> float:
+        """A time of the server's clock by this machine's."""
+        return time - min(self._clocks, default=(0.0, 0.0))[1]
+
+    def _send(
+        self, connection: ClientConnection, waiting: queue.SimpleQueue[str | bytes | None]
+    ) -> None:
+        """The thread "to line"."""
+        with suppress(WebSocketException, OSError):  # the thread "line" sees it too
+            while (message := waiting.get()) is not None:
+                connection.send(message)
+
+    # The thread "line".
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._ended.is_set():
+            refused = False
+            try:
+                connection = self._open()
+            except (OSError, WebSocketException, ValueError) as error:
+                failures, refused = failures + 1, _is_refusal(error)
+                self._lost(_why(self.server, error))
+            else:
+                failures = 0
+                try:
+                    self._serve(connection)
+                    why = "it closed the line"
+                except (OSError, WebSocketException) as error:
+                    why = _why_closed(error)
+                except ProtocolError as error:
+                    why, refused = str(error).rstrip("."), True
+                self._part(
+                    connection, f"The line to the engine on {self.server.name} is lost: {why}."
+                )
+            pause = REFUSED if refused else min(SOON * 2**failures, LATER)
+            self._ended.wait(pause)
+
+    def _open(self) -> ClientConnection:
+        server = self.server
+        connection = connect(
+            server.socket(PATH), ssl=server.context(), additional_headers=server.headers,
+            compression=None,
+            open_timeout=OPENING, close_timeout=1, ping_interval=None, max_size=LARGEST_FRAME,
+        )  # fmt: skip
+        with suppress(OSError):
+            connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def _serve(self, connection: ClientConnection) -> None:
+        """Greet, send again what was not confirmed, then receive until the line is lost."""
+        hello = replace(self._hello, heard=self._inbox.heard)
+        connection.send(written(0, hello))
+        _, data = numbered(connection.recv(timeout=OPENING))
+        greeting = FROM_SERVER.decode(data, first=True)
+        assert isinstance(greeting, ServerHello)  # the first of its vocabulary
+        with self._sending:
+            if greeting.resumed:
+                self._outbox.confirm(greeting.heard)
+            else:
+                self._outbox, self._inbox = Outbox(), Inbox()
+            self.resumed, self._connection = greeting.resumed, connection
+            self._queue = queue.SimpleQueue()
+            for text in self._outbox.unconfirmed:
+                self._queue.put(text)
+            self._sender = threading.Thread(
+                target=self._send, args=(connection, self._queue), name="to line", daemon=True
+            )
+            self._sender.start()
+            self._clocks.clear()
+            self.connected, self.trouble = True, ""
+        self._changed(self)
+        said = heard = perf_counter()
+        while not self._ended.is_set():
+            now = perf_counter()
+            if now - said >= PING:
+                said = now
+                self.say(Ping(at=now, heard=self._inbox.heard))
+            try:
+                message = connection.recv(timeout=max(0.0, said + PING - now))
+            except TimeoutError:
+                if perf_counter() - heard > SILENT:
+                    raise TimeoutError(f"nothing has come for {SILENT:g} s") from None
+                continue
+            heard = perf_counter()
+            self._take(message)
+
+    def _take(self, message: str | bytes) -> None:
+        if isinstance(message, bytes):
+            self._frame(self, *Header.of(message))
+            return
+        number, data = numbered(message)
+        if not self._inbox.takes(number):
+            return
+        with suppress(UnknownKindError):
+            self._note(FROM_SERVER.decode(data))
+
+    def _note(self, message: ServerMessage) -> None:
+        match message:
+            case Ping(at=at, heard=heard):
+                with self._sending:
+                    self._outbox.confirm(heard)
+                self.say(Pong(at=at, now=perf_counter()))
+            case Pong(at=at, now=there):
+                now = perf_counter()
+                self.round_trip = now - at
+                self._clocks.append((now - at, there - (at + now) / 2))
+            case _:
+                self._heard(self, message)
+
+    def _part(self, connection: ClientConnection, why: str) -> None:
+        """Give up a connection, also for the thread that sends on it."""
+        _shut(connection)
+        with self._sending:
+            self._connection, self.connected = None, False
+            self._queue.put(None)
+        self.lost_at = perf_counter()
+        self._lost(why)
+
+    def _lost(self, why: str) -> None:
+        if not self._ended.is_set() and why != self.trouble:
+            self.trouble = why
+            self._changed(self)
+
+
+def _closed(connection: ClientConnection) -> None:
+    with suppress(OSError, WebSocketException):
+        connection.close()
+
+
+def _shut(connection: ClientConnection) -> None:
+    """End a connection at once: a silent line answers no goodbye."""
+    with suppress(OSError):
+        connection.socket.shutdown(socket.SHUT_RDWR)
+    _closed(connection)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether trying again soon cannot help."""
+    return isinstance(error, ssl.SSLCertVerificationError | InvalidHandshake | ValueError)
+
+
+def _why(server: Server, error: Exception) -> str:
+    """Why no connection could be opened, in a sentence."""
+    at = f"The engine on {server.name}"
+    if isinstance(error, InvalidStatus):
+        code = error.response.status_code
+        return f"{at} cannot be used: {CODES.get(code, f'it answers with status {code}')}."
+    if isinstance(error, ssl.SSLCertVerificationError):
+        cure = "name its authority's file with --engine-ca"
+        return f"{at} cannot be trusted: {error.verify_message}; {cure}."
+    if isinstance(error, ssl.SSLError):
+        return f"{at} does not answer as a wss:// server does ({error.reason or error})."
+    if isinstance(error, TimeoutError):
+        return f"{at} does not answer."
+    if isinstance(error, socket.gaierror):
+        return f"{at} is not found: {error.strerror}."
+    told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"{at} cannot be reached: {told.rstrip('.')}."
+
+
+def _why_closed(error: Exception) -> str:
+    if isinstance(error, ConnectionClosed) and error.rcvd and error.rcvd.reason:
+        return error.rcvd.reason.rstrip(".")
+    if isinstance(error, TimeoutError):
+        return str(error)
+    return "it was closed"

@@ -1,0 +1,462 @@
+"""`python -m engine.remote.relay`: an engine worker whose engine is on another machine.
+
+To its bridge it is a worker like any other: the same messages, the same rings. It passes on what it
+is granted and what comes back, and has no engine of its own. A line that is cut is no death: the
+session continues on the server (`line.py`), and the bridge is told (`LineLost`). With a second
+server, whose engine is loaded too, that one takes over; the first becomes its standby.
+
+The main thread reads the bridge's messages and sends frames; each line has a thread, which decodes
+what comes back; "heartbeat" shows that the process is alive; "files" reads the files that are sent.
+"""
+
+import json
+import os
+import secrets
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from operator import attrgetter
+from time import perf_counter
+from typing import Any, TypeAlias, cast
+
+from engine.images.scaling import resize_into
+from engine.ipc.channel import WorkerChannel, worker_end
+from engine.ipc.made_ring import MadeRing
+from engine.ipc.messages import (
+    VERSION,
+    Alive,
+    BridgeHello,
+    BridgeMessage,
+    Exit,
+    FrameGrant,
+    FrameRequest,
+    LineLost,
+    LoadPipeline,
+    ParameterSnapshot,
+    PipelineLoading,
+    PipelineReady,
+    PrepareBlock,
+    RenewRing,
+    ResetStream,
+    RingAttached,
+    RingLost,
+    Stop,
+    WorkerFailed,
+    WorkerHello,
+    WorkerMessage,
+    brief,
+)
+from engine.ipc.ring import TIME, RingReader
+from engine.ipc.typed import ProtocolError
+from engine.parameters import Load, Parameters, Value
+from engine.remote import wire
+from engine.remote.address import VARIABLE, Server
+from engine.remote.codec import DEFAULT, codec_of, decoder_of
+from engine.remote.files import Sharer
+from engine.remote.line import Line
+from engine.remote.packet import CodecError, Decoder
+from engine.remote.sending import FrameSender
+from engine.remote.wire import (
+    FileHeld,
+    FileWanted,
+    GuidesWanted,
+    Header,
+    Leaving,
+    OfferFile,
+    Pong,
+    RelayHello,
+    RunPipeline,
+    ServerHello,
+    ServerMessage,
+    Steer,
+    Stream,
+)
+from engine.system import by_hand
+from engine.system.parent import die_with_parent
+from engine.system.waking import wake_in_time
+
+HEARTBEAT = 0.5  # seconds; also between checks of the lines
+TAKE_OVER = 2.0  # seconds from the loss of a line until the standby takes over
+FIRST = 1.0  # seconds for the first connection until its lack is told
+AGAIN = 5.0  # seconds until a standby whose engine died loads again
+GOODBYE = 1.0  # seconds for the last message to be sent
+
+News: TypeAlias = WorkerMessage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the bridge starts a relay with, in `VARIABLE`."""
+
+    servers: tuple[Server, ...]  # the one to use, then its standby
+    session: str  # its name, a secret; the same as before to resume
+    ends: tuple[str, ...] = ()  # sessions that nobody will resume
+    coding: str = DEFAULT
+    alpha: bool = False
+    output_fps: float = 60.0
+    release: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> "Settings":
+        """From the environment."""
+        told: dict[str, Any] = json.loads(text)
+        told["servers"] = tuple(Server(**each) for each in told["servers"])
+        told["ends"] = tuple(told["ends"])
+        return cls(**told)
+
+
+@dataclass(slots=True)
+class Given:
+    """What the session at the other end of a line has been given."""
+
+    run: RunPipeline | None = None
+    steer: Steer | None = None
+    prepare: PrepareBlock | None = None
+    ready: bool = False  # its pipeline is loaded
+    guided: bool = False  # it uses guides
+    device: str = ""  # what it computes on
+    retry_at: float = 0.0
+    offered: set[OfferFile] = field(default_factory=set[OfferFile])
+    held: set[str] = field(default_factory=set[str])  # files, by hash
+
+
+class Other:
+    """One server as the relay sees it: its line, what it was given, frames there and back."""
+
+    def __init__(self, relay: "Relay", server: Server, settings: Settings) -> None:
+        hello = RelayHello(
+            version=wire.VERSION, release=settings.release, session=settings.session,
+            relay=relay.name, ends=settings.ends, coding=settings.coding, alpha=settings.alpha,
+            output_fps=settings.output_fps,
+        )  # fmt: skip
+        self.line = Line(server, hello, relay.heard, relay.came, relay.changed)
+        self.given = Given()
+        codec = codec_of(settings.coding)
+        self.frames = FrameSender(self.line.send, codec, alpha=settings.alpha)
+        self.decoder: Decoder | None = None
+
+
+class Relay:
+    """`run` is the main thread's; each callback names its thread."""
+
+    def __init__(self, channel: WorkerChannel, settings: Settings) -> None:
+        self._channel = channel
+        self.name = secrets.token_hex(8)
+        self._codec, self._alpha = codec_of(settings.coding), settings.alpha
+        self._lock = threading.RLock()  # of what the session is given
+        self._stopped = threading.Event()
+        self._made = MadeRing(self._tell)
+        self._count = 0  # frames that came back
+        self._input: RingReader | None = None
+        self._run: RunPipeline | None = None
+        self._steer: Steer | None = None
+        self._prepare: PrepareBlock | None = None
+        self._parameters: type[Parameters] | None = None
+        self._load: type[Load] | None = None
+        self._told_line = ""
+        self._began = perf_counter()
+        self._failure: WorkerFailed | None = None
+        self._sharer = Sharer(self._shared)
+        self._others = [Other(self, server, settings) for server in settings.servers]
+        self._active = self._others[0]
+
+    def run(self) -> Exit:
+        """The whole life of a relay; returns its exit status."""
+        self._tell(WorkerHello(version=VERSION, pid=os.getpid()))
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+        for other in self._others:
+            other.line.start()
+        code = Exit.DONE
+        try:
+            while (message := self._channel.receive()) is not None and not self._stopped.is_set():
+                if isinstance(message, Stop):
+                    break
+                self._take(message)
+        except ProtocolError as error:
+            sys.stderr.write(f"{error}\n")
+            code = Exit.PROTOCOL
+        self._end()
+        return self._failure.code if self._failure else code
+
+    def _end(self) -> None:
+        """Say goodbye: a session that nobody will resume must not be kept."""
+        self._stopped.set()
+        for other in self._others:
+            other.line.say(Stop())
+            other.line.end(GOODBYE)
+        self._made.close()
+
+    # The main thread.
+
+    def _take(self, message: BridgeMessage) -> None:
+        match message:
+            case BridgeHello() as hello:
+                self._made.worker = hello.worker
+                self._sharer.look_in(hello)
+            case LoadPipeline() as order:
+                self._ordered(order)
+            case FrameGrant() as grant:
+                self._granted(grant)
+            case PrepareBlock():
+                with self._lock:
+                    self._prepare = message
+                self._give()
+            case ResetStream():
+                self._active.line.say(message)
+            case RenewRing():
+                self._made.renew()
+            case Stop():
+                pass
+
+    def _ordered(self, order: LoadPipeline) -> None:
+        # cast: the bridge names no other kinds
+        parameters = cast(type[Parameters], _named(order.parameters))
+        load = cast(type[Load], _named(order.load))
+        with self._lock:
+            self._parameters, self._load = parameters, load
+            self._made.slots = 2 * order.block + 2
+            self._run = RunPipeline(
+                pipeline=order.pipeline, values=order.values, size=order.size,
+                hang_s=order.hang_s, load_s=order.load_s,
+            )  # fmt: skip
+        self._tell(PipelineLoading())
+        self._give()
+
+    def _granted(self, grant: FrameGrant) -> None:
+        steer = Steer(
+            snapshot=grant.snapshot, has_input=grant.has_input, has_room=grant.has_room,
+            max_fps=min(grant.max_fps, wire.MOST_FPS),
+        )  # fmt: skip
+        with self._lock:
+            changed, self._steer = steer != self._steer, steer
+        if changed:
+            self._give()
+        if grant.count + grant.control + grant.mask:
+            self._send(grant)
+        guides = int(self._active.given.guided)
+        self._tell(FrameRequest(count=1, guides=guides, streaming=True))
+
+    def _send(self, grant: FrameGrant) -> None:
+        """Send the granted images: what guides a frame before it."""
+        if self._input is None or self._input.name != grant.ring:
+            try:
+                self._input = RingReader(grant.ring)
+            except OSError as error:
+                self._tell(RingLost(name=grant.ring, text=brief(str(error))))
+                return
+            self._tell(RingAttached(name=grant.ring))
+        ring, frames = self._input, self._active.frames
+        counts = (
+            (Stream.INPUT, grant.count),
+            (Stream.CONTROL, grant.control),
+            (Stream.MASK, grant.mask),
+        )
+        streams = [stream for stream, count in counts for _ in range(count)]
+        numbered = [*enumerate(streams, grant.first)]
+        for number, stream in (*numbered[grant.count :], *numbered[: grant.count]):
+            time = ring.slot_words(number)[1][TIME]
+            frames.send(stream, ring.slot_image(number), time)
+
+    # Any thread.
+
+    def _give(self) -> None:
+        """Give both sessions what they lack of what is wanted now."""
+        with self._lock:
+            for other in self._others:
+                if other.line.connected:
+                    self._give_one(other)
+
+    def _give_one(self, other: Other) -> None:
+        given, line, run, steer = other.given, other.line, self._run, self._steer
+        if run is None or perf_counter() < given.retry_at:
+            return
+        if given.run is not run and (there := self._there(other, run.values)) is not None:
+            given.run, given.ready = run, False
+            line.say(replace(run, values=there))
+        if given.run is not run:
+            return
+        prepare = self._prepare
+        if prepare and given.prepare is not prepare and self._has_files(other, prepare.snapshot):
+            given.prepare = prepare
+            line.say(prepare)
+        if steer and self._has_files(other, steer.snapshot):
+            wanted = replace(steer, shown=other is self._active)
+            if wanted != given.steer:
+                given.steer = wanted
+                line.say(wanted)
+
+    def _has_files(self, other: Other, snapshot: ParameterSnapshot) -> bool:
+        return self._there(other, snapshot.values) is not None
+
+    def _there(self, other: Other, values: Mapping[str, Value]) -> Mapping[str, Value] | None:
+        """The values with the names that files have on the server; None while it lacks some, which
+        are offered.
+        """
+        models = [model for model in (self._parameters, self._load) if model]
+        files = self._sharer.files(models, values)
+        if files is None:
+            return None
+        given = other.given
+        for file in files.values():
+            if file.offer not in given.offered:
+                given.offered.add(file.offer)
+                given.held.discard(file.sha256)
+                other.line.say(file.offer)
+        if not all(file.sha256 in given.held for file in files.values()):
+            return None
+        return {**values, **{name: file.offer.name for name, file in files.items()}}
+
+    def _shared(self) -> None:
+        """The thread "files": a file has been read, or one could not be."""
+        self._give()
+
+    def _tell(self, message: News) -> None:
+        try:
+            self._channel.send(message)
+        except (OSError, ValueError):
+            self._stopped.set()  # the bridge is gone; the main thread sees it too
+
+    # The threads of the lines.
+
+    def changed(self, line: Line) -> None:
+        """A line is there, or lost."""
+        other = self._of(line)
+        with self._lock:
+            if line.connected:
+                if not line.resumed:
+                    other.given = Given()
+                other.decoder = None
+                other.frames.restart()
+                other.given.steer = None  # the newest may have been lost
+                self._give()
+        self._tell_line()
+
+    def heard(self, line: Line, message: ServerMessage) -> None:
+        """A message has come."""
+        other = self._of(line)
+        match message:
+            case FileHeld(sha256=name):
+                with self._lock:
+                    other.given.held.add(name)
+                self._give()
+            case FileWanted(sha256=name, start=start):
+                self._sharer.send(name, start, other.frames)
+            case GuidesWanted(wanted=wanted):
+                other.given.guided = wanted
+            case Leaving(text=text):
+                sys.stderr.write(f"{line.server.name}: {text}\n")
+            case WorkerFailed() if other is not self._active:
+                sys.stderr.write(f"The standby on {line.server.name}: {message.text}\n")
+                with self._lock:
+                    other.given = Given(retry_at=perf_counter() + AGAIN)
+            case WorkerFailed():
+                self._failed(message)
+            case ServerHello() | Pong() | wire.Ping():
+                pass  # the line's own
+            case _:
+                if isinstance(message, PipelineReady):
+                    message = PipelineReady(device=_device(message.device, line.server.name))
+                    with self._lock:
+                        other.given.ready, other.given.device = True, message.device
+                if other is self._active:
+                    self._tell(message)
+
+    def came(self, line: Line, header: Header, data: memoryview) -> None:
+        """A binary message has come."""
+        other = self._of(line)
+        if header.stream == Stream.HEARD:
+            other.frames.heard(header.number)
+            return
+        if header.stream != Stream.MADE:
+            raise ProtocolError(f"The server sent stream {header.stream}.")
+        if other.decoder is None:
+            other.decoder = decoder_of(self._codec, alpha=self._alpha)
+        try:
+            image = other.decoder.decode(bytes(data), (header.width, header.height))
+        except CodecError as error:
+            raise ProtocolError(str(error)) from None
+        line.send(Header(Stream.HEARD, number=header.number), b"")
+        if other is not self._active:
+            return
+        time = line.here(header.time) if header.own_time else header.time
+        self._count += 1
+        self._made.put(
+            header.width, header.height, lambda place: resize_into(place, image), time,
+            self._count, header.tag,
+        )  # fmt: skip
+
+    def _of(self, line: Line) -> Other:
+        return next(other for other in self._others if other.line is line)
+
+    def _failed(self, failure: WorkerFailed) -> None:
+        """The engine has ended there: so does this process, as a worker would."""
+        self._failure = failure
+        self._tell(failure)
+        self._end()
+        os._exit(failure.code)
+
+    # The thread "heartbeat".
+
+    def _beat(self) -> None:
+        while not self._stopped.wait(HEARTBEAT):
+            self._tell(Alive())
+            with self._lock:
+                self._change_over()
+                self._give()
+            self._tell_line()
+
+    def _change_over(self) -> None:
+        """Let the standby take over from a line that has been lost for a while."""
+        now, active = perf_counter(), self._active
+        if active.line.connected or now - active.line.lost_at < TAKE_OVER:
+            return
+        ready = (o for o in self._others if o.line.connected and o.given.ready)
+        if other := next(ready, None):
+            sys.stderr.write(f"{other.line.server.name} takes over: {active.line.trouble}\n")
+            self._active = other
+            other.frames.restart()
+            if self._prepare:
+                other.given.prepare = None
+            self._tell(PipelineReady(device=other.given.device))
+
+    def _tell_line(self) -> None:
+        """Tell the bridge of a line that is lost, and back."""
+        line = self._active.line
+        text = "" if line.connected else line.trouble
+        if not line.connected and not text and perf_counter() - self._began > FIRST:
+            text = f"Connecting to the engine on {line.server.name}."
+        if text != self._told_line:
+            self._told_line = text
+            self._tell(LineLost(text=brief(text)))
+
+
+def _device(device: str, server: str) -> str:
+    return brief(f"{device} on {server}")
+
+
+def _named(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return attrgetter(name)(import_module(module))
+
+
+def main() -> None:
+    """Run as the relay of the bridge that started this process."""
+    by_hand.refuse("the relay of a bridge", "spout-bridge run --engine URL")
+    die_with_parent()
+    wake_in_time()
+    incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # output of libraries must not end up among the messages
+    settings = Settings.of(os.environ.pop(VARIABLE))
+    try:
+        code = Relay(worker_end(incoming, outgoing), settings).run()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the bridge starts another
+        traceback.print_exception(error)
+        code = Exit.BROKE
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""A bridge whose engine is elsewhere: through a bad line, with a foreign reader watching."""
+
+import os
+import signal
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from engine.ipc.segments import folder
+from tests.attack.running import Reader
+from tests.support.bridge import read, running
+from tests.support.echo import installed, mark_of
+from tests.support.line import Line
+from tests.support.serving import serving
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="the foreign reader reads /dev/shm"),
+]
+WAIT = 60.0  # seconds, against hanging
+
+
+class Stage:
+    """A bridge, and what a foreign program sees of its output."""
+
+    def __init__(self, bridge, name: str) -> None:
+        self.bridge = bridge
+        self.output = read(f"{name}Out")
+        self.seen = Reader(f"{name}Out", str(folder()))
+
+    def runs(self, pipeline: str = "echo") -> None:
+        self.bridge.until(
+            lambda told: told["state"] == "RUNNING" and told["pipeline"] == pipeline
+            and told["frames_new"], WAIT,
+        )  # fmt: skip
+
+    def set(self, **values) -> None:
+        self.bridge.ask("parameters", values, "PATCH")
+
+    def mark(self) -> int | None:
+        newest = self.output.newest()
+        return mark_of(newest.image) if newest else None
+
+    def shows(self, mark: int) -> None:
+        """Wait until the output shows it, within what a codec loses."""
+        end = time.perf_counter() + WAIT
+        while (now := self.mark()) is None or abs(now - mark) > 4:
+            assert time.perf_counter() < end, (now, mark, self.bridge.state())
+            time.sleep(0.005)
+
+    def close(self) -> None:
+        self.seen.close()
+        self.output.close()
+
+
+@contextmanager
+def staged(tmp_path, url: str, *more: str):
+    name = f"Xrelay{os.getpid()}"
+    with running(
+        tmp_path / "bridge", "--name", name, "--source", "pattern:", "--pipeline", "echo",
+        "--size", "64x48", "--output-size", "64x48", "--set", "mark=60", "--engine", url, *more,
+        env=installed(tmp_path / "plug-ins of the bridge"),
+    ) as bridge:  # fmt: skip
+        stage = None
+        try:
+            bridge.until(lambda told: told["frames_new"], WAIT)
+            stage = Stage(bridge, name)
+            yield stage
+        finally:
+            if stage:
+                stage.close()
+
+
+@contextmanager
+def served(tmp_path, *more: str, name: str = "server", port: int = 0):
+    with serving(
+        tmp_path / name, *more, port=port, env=installed(tmp_path / f"plug-ins {name} {port}")
+    ) as server:
+        yield server
+
+
+def test_frames_and_values_go_there_and_back(tmp_path):
+    with served(tmp_path) as server, staged(tmp_path, f"ws://127.0.0.1:{server.port}") as stage:
+        stage.runs()
+        stage.shows(60)
+        stage.set(mark=200)
+        stage.shows(200)
+        told = stage.bridge.state()
+        assert told["device"] == f"CPU on 127.0.0.1:{server.port}"
+        assert (told["engine_size"], told["error"], told["black_frames"]) == ("64x48", "", 0)
+        assert told["latency"] > 0
+        (session,) = server.sessions
+        assert (session["pipeline"], session["connected"]) == ("echo", True)
+        stage.bridge.ask("pipeline", {"pipeline": "echo-text"})  # beside it, then instead of it
+        stage.runs("echo-text")
+        stage.set(mark=30)
+        stage.shows(30)
+        end = time.perf_counter() + WAIT
+        while len(server.sessions) > 1:  # the one before has ended, as its bridge said
+            assert time.perf_counter() < end
+            time.sleep(0.05)
+        assert stage.seen.read().black == 0
+
+
+@pytest.mark.parametrize(("cut", "seconds"), [("closed", 3), ("silent", 5)])
+def test_a_cut_line_is_held_and_the_engine_goes_on_without_loading(tmp_path, cut, seconds):
+    with (
+        served(tmp_path) as server,
+        Line(to=server.port) as line,
+        staged(tmp_path, f"ws://127.0.0.1:{line.port}") as stage,
+    ):
+        stage.runs()
+        stage.shows(60)
+        stage.seen.mark()
+        relay = stage.bridge.state()["worker"]
+        line.cut(cut)
+        stage.bridge.until(lambda told: told["state"] == "RECONNECTING", 10)
+        stage.set(mark=200)
+        time.sleep(seconds - 3)
+        assert stage.bridge.state()["reason"]
+        line.cut("")
+        began = time.perf_counter()
+        states = set()
+        while (now := stage.mark()) is not None and abs(now - 60) <= 4:
+            states.add(stage.bridge.state()["state"])
+            assert time.perf_counter() < began + WAIT
+        assert abs(now - 200) <= 4, "what was set meanwhile is in the first new block"
+        assert time.perf_counter() - began < 5
+        stage.runs()
+        assert states <= {"RECONNECTING", "RUNNING"}
+        told = stage.bridge.state()
+        assert (told["worker"], told["restarts"], told["error"]) == (relay, 0, "")
+        figures = stage.seen.read()
+        assert (figures.black, figures.gap < 1) == (0, True)
+
+
+def test_a_bridge_that_dies_finds_its_engine_again(tmp_path):
+    """Its relay is killed: the next one resumes the session, and nothing is loaded."""
+    with served(tmp_path) as server, staged(tmp_path, f"ws://127.0.0.1:{server.port}") as stage:
+        stage.runs()
+        (before,) = server.sessions
+        os.kill(stage.bridge.state()["worker"], signal.SIGKILL)
+        stage.bridge.until(lambda told: told["restarts"] == 1, WAIT)
+        stage.runs()
+        stage.set(mark=200)
+        stage.shows(200)
+        (after,) = server.sessions
+        assert after["age"] >= before["age"]
+        stage.bridge.ask("actions/kill_engine", {}, "POST")  # but this one is wanted anew
+        stage.bridge.until(lambda told: told["restarts"] == 2, WAIT)
+        stage.runs()
+        end = time.perf_counter() + WAIT
+        while [each["age"] > after["age"] for each in server.sessions] != [False]:
+            assert time.perf_counter() < end, server.sessions
+            time.sleep(0.1)
+
+
+def test_the_standby_takes_over_and_the_first_becomes_the_standby(tmp_path):
+    with (
+        served(tmp_path) as near,
+        served(tmp_path, name="other") as far,
+        staged(
+            tmp_path, f"ws://127.0.0.1:{near.port}", "--standby", f"ws://127.0.0.1:{far.port}"
+        ) as stage,
+    ):
+        stage.runs()
+        stage.shows(60)
+        end = time.perf_counter() + WAIT
+        while [each["state"] for each in far.sessions] != ["WARMUP"]:  # loaded, and making nothing
+            assert time.perf_counter() < end, far.sessions
+            time.sleep(0.1)
+        stage.seen.mark()
+        near.kill()
+        stage.set(mark=200)
+        killed = time.perf_counter()
+        stage.shows(200)
+        assert time.perf_counter() - killed < 4
+        assert stage.bridge.state()["device"] == f"CPU on 127.0.0.1:{far.port}"
+        with served(tmp_path, port=near.port) as again:
+            end = time.perf_counter() + WAIT
+            while [each["state"] for each in again.sessions] != ["WARMUP"]:
+                assert time.perf_counter() < end, again.sessions
+                time.sleep(0.1)
+            far.kill()
+            stage.set(mark=100)
+            stage.shows(100)
+        assert stage.seen.read().black == 0
+
+
+def test_an_unreachable_or_refusing_server_is_told_and_is_no_death(tmp_path):
+    token = "0123456789abcdef-0123456789abcdef"
+    with (
+        served(tmp_path, "--token", token) as server,
+        running(
+            tmp_path / "bridge", "--name", f"Xno{os.getpid()}", "--pipeline", "echo",
+            "--engine", f"ws://127.0.0.1:{server.port}",
+            env=installed(tmp_path / "plug-ins of the bridge"),
+        ) as bridge,
+    ):  # fmt: skip
+        told = bridge.until(lambda told: "token" in told["reason"], WAIT)
+        assert told["state"] == "RECONNECTING"
+        assert "it needs its token: give it with --engine-token" in told["reason"]
+        assert told["restarts"] == 0
