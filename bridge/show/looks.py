@@ -7,7 +7,7 @@ Each is a file, `looks/3.json`, with the image `looks/3.jpg` beside it; `looks.j
 import json
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -46,7 +46,8 @@ class Looks:
         self._folder = folder / "looks"
         self._list = folder / "looks.json"
         self._store, self._parked, self._lent = store, parked, lent
-        self._looks: Mapping[int, Look] = {}  # in their order; replaced, never changed
+        self._looks: Mapping[int, Look] = {}  # in their order; replaced by `_use`, never changed
+        self._listeners: tuple[Callable[[], None], ...] = ()
         self._spoilt: frozenset[int] = frozenset()  # numbers of files that are no looks
         self._lock = lock
 
@@ -70,7 +71,7 @@ class Looks:
             log.warning("%s", line)
         names = {path.name for path in skipped}
         self._spoilt = frozenset(n for n in range(1, MOST + 1) if f"{n}.json" in names)
-        self._looks = _ordered(found, self._order())
+        self._use(_ordered(found, self._order()))
 
     def _order(self) -> Sequence[int]:
         try:
@@ -81,6 +82,15 @@ class Looks:
         except (OSError, ValueError, TypeError, LookupError) as error:
             log.warning("%s is skipped: %s", self._list, error or type(error).__name__)
         return []
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        """Call `changed`, which returns at once, whenever there are other looks from now on."""
+        self._listeners = (*self._listeners, changed)
+
+    def _use(self, looks: Mapping[int, Look]) -> None:
+        self._looks = looks
+        for changed in self._listeners:
+            changed()
 
     @property
     def all(self) -> Sequence[Look]:
@@ -146,7 +156,7 @@ class Looks:
                 self.get(number)
             looks = _ordered(self._looks, numbers)
             self._write(self._list, json.dumps({"order": [*looks]}).encode(), "The order of looks")
-            self._looks = looks
+            self._use(looks)
         return self.all
 
     def delete(self, number: int) -> None:
@@ -158,7 +168,7 @@ class Looks:
             except OSError as error:
                 told = held.told(error)
                 raise ActionError(f"Look {number} cannot be deleted ({told}).") from error
-            self._looks = {n: look for n, look in self._looks.items() if n != number}
+            self._use({n: look for n, look in self._looks.items() if n != number})
             with suppress(OSError):  # of no look: it is overwritten by the next one's
                 held.remove(self._image(number))
 
@@ -240,7 +250,7 @@ class Looks:
         content = json.dumps(look.told(), ensure_ascii=False, indent=1).encode()
         self._write(path, content, f"Look {number}")
         self._spoilt -= {number}
-        self._looks = {**self._looks, number: look}
+        self._use({**self._looks, number: look})
 
     def _write(self, path: Path, content: bytes, what: str) -> None:
         try:

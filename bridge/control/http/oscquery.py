@@ -1,8 +1,8 @@
 """OSCQuery by HTTP and WebSocket: what the OSC addresses are, their values, and their changes.
 
 A client that listens to an address gets its value at once and after each change, as binary OSC
-packets: only the newest, at most BURST in a BEAT. A client that reads too slowly delays itself
-alone.
+packets: only the newest, at most BURST in a BEAT. Every client is told of looks that come, go and
+get another name. A client that reads too slowly delays itself alone.
 """
 
 import asyncio
@@ -51,6 +51,14 @@ class OscQuery(Protocol):
 
     def changed(self, names: Iterable[str]) -> list[str]:
         """Every address of these parameters."""
+        ...
+
+    def looks(self) -> Mapping[str, str]:
+        """The address of each look there is now, with its description."""
+        ...
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call `changed`, which returns at once, whenever `looks` may be others."""
         ...
 
     def states(self) -> Mapping[str, Value]:
@@ -106,13 +114,14 @@ def answer(query: OscQuery, request: Request, more: Mapping[str, Any] | None = N
 
 
 class Listeners:
-    """The WebSockets; all but `_changed` runs in the server's loop."""
+    """The WebSockets; all but `_changed` and `_edited` runs in the server's loop."""
 
     def __init__(self, query: OscQuery, store: ParameterStore) -> None:
         self._query = query
         self._clients: set[_Client] = set()
         self._lock = threading.Lock()
         store.listen(self._changed)
+        query.watch(self._edited)
 
     async def serve(self, socket: WebSocket) -> None:
         """Serve one client until it leaves, or reads nothing."""
@@ -124,6 +133,7 @@ class Listeners:
         with self._lock:
             self._clients.add(client)
         client.join()
+        client.edited()  # a look may have come meanwhile
         tasks = [asyncio.create_task(work) for work in (client.read(), client.send())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -139,14 +149,22 @@ class Listeners:
         """Called in the thread that changed a value."""
         if not self._clients:
             return
-        with self._lock:
-            clients = tuple(self._clients)
+        clients = self._all()
         for setter, values in change.parts:
             addresses = self._query.changed(values)
             own = setter.detail.partition(" ")[0] if setter.kind is By.OSC else ""
             for client in clients:
                 if own != client.name:
                     client.mark(addresses)
+
+    def _edited(self) -> None:
+        """Called in the thread that changed a look."""
+        for client in self._all():
+            client.edited()
+
+    def _all(self) -> tuple["_Client", ...]:
+        with self._lock:
+            return tuple(self._clients)
 
 
 class _Client:
@@ -167,6 +185,8 @@ class _Client:
         self._replies: deque[bytes] = deque()
         self._states = query.states()
         self._look_at = 0.0
+        self._looks = query.looks()
+        self._edited = False
 
     def join(self) -> None:
         """Have what it asks by OSC answered here."""
@@ -182,6 +202,11 @@ class _Client:
         """Send the values of those of these addresses that it listens to. Any thread."""
         if self._add(addresses):
             self._wake()
+
+    def edited(self) -> None:
+        """Tell it which looks have come, gone or changed. Any thread."""
+        self._edited = True
+        self._wake()
 
     def reply(self, data: bytes) -> bool:
         """Send a packet; False if it has to read others first. Any thread."""
@@ -210,6 +235,8 @@ class _Client:
                 self._work.clear()
                 if watches:
                     self._look()
+                for text in self._news():
+                    await asyncio.wait_for(self._socket.send_text(text), PATIENCE)
                 for data in self._part():
                     await asyncio.wait_for(self._socket.send_bytes(data), PATIENCE)
                 await asyncio.sleep(BEAT)
@@ -264,6 +291,23 @@ class _Client:
         states = self._query.states()
         self._add([address for address, v in states.items() if self._states.get(address) != v])
         self._states = states
+
+    def _news(self) -> list[str]:
+        """The commands that tell of looks. PATH_CHANGED for the address above them comes last, for
+        clients that know no other; if there are too many, it comes alone.
+        """
+        if not self._edited:
+            return []
+        self._edited = False  # before looking: what changes meanwhile is told next time
+        before, now = self._looks, self._query.looks()
+        self._looks = now
+        told = [("PATH_REMOVED", path) for path in before if path not in now]
+        told += [("PATH_ADDED", path) for path in now if path not in before]
+        above = [("PATH_CHANGED", path.rpartition("/")[0]) for _, path in told[:1]]
+        told += [("PATH_CHANGED", p) for p in now if before.get(p, now[p]) != now[p]]
+        if len(told) > BURST:
+            told, above = [], [("PATH_CHANGED", told[0][1].rpartition("/")[0])]
+        return [json.dumps({"COMMAND": kind, "DATA": path}) for kind, path in (*told, *above)]
 
     def _part(self) -> list[bytes]:
         """What may be sent now."""

@@ -24,6 +24,7 @@ class OscQuery:
 
     def __init__(self, desk: BridgeApi, server: OscServer, name: str) -> None:
         self._tree = Tree(desk)
+        self._desk = desk
         self._server = server
         self._name = name
 
@@ -57,6 +58,14 @@ class OscQuery:
         """Every address of these parameters."""
         return self._tree.changed(names)
 
+    def looks(self) -> dict[str, str]:
+        """The address of each look there is now, with its description."""
+        return self._tree.looks()
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call `changed`, which returns at once, whenever `looks` may be others."""
+        self._desk.show.looks.listen(changed)
+
     def states(self) -> dict[str, Value]:
         """The value now of each address that is no parameter's: nobody tells when those change."""
         return self._tree.states()
@@ -85,7 +94,8 @@ class OscQuery:
 
     def _info(self, host: str) -> dict[str, Any]:
         extensions = {name: True for name in ATTRIBUTES if name not in ALWAYS}
-        more = {"LISTEN": True, "IGNORE": True, "PATH_CHANGED": False, "CRITICAL": False,
+        more = {"LISTEN": True, "IGNORE": True, "PATH_CHANGED": True, "PATH_ADDED": True,
+                "PATH_REMOVED": True, "PATH_RENAMED": False, "CRITICAL": False,
                 "EXTENDED_TYPE": False, "HTML": False}  # fmt: skip
         return {
             "NAME": self._name,

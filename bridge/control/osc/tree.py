@@ -1,8 +1,8 @@
 """The OSC addresses as OSCQuery describes them: each with its type, access, range, help and value,
 from the same declarations as the routes.
 
-A parameter is listed once, under its short address; its other addresses are found too. The set of
-addresses is fixed while the bridge runs: it has the parameters of all pipelines.
+A parameter is listed once, under its short address; its other addresses are found too. The
+addresses are fixed while the bridge runs, those of all pipelines, but for one of each look.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,6 +28,7 @@ ATTRIBUTES = (
     "VALUE", "CONTENTS",
 )  # fmt: skip
 LISTED = 8  # buttons of an action with a number in its address; the others are found too
+LOOKS = ROOT + "look"  # and /N for each look, while there is one
 # Commands that take a value, with its type, and what they do. Parameters and buttons declare it.
 COMMANDS = {
     "download": ("s", "Download the files of a pipeline, by its id."),
@@ -86,9 +87,10 @@ class Tree:
             return node
         node = self.root
         for part in path.strip("/").split("/") if path != "/" else ():
-            if part not in node.below:
-                return self._numbered(path)
-            node = node.below[part]
+            below = self._below(node)
+            if part not in below:
+                return None if node.path == LOOKS else self._numbered(path)
+            node = below[part]
         return node
 
     def told(self, node: Node) -> dict[str, Any]:
@@ -107,6 +109,10 @@ class Tree:
         holding = self._holding()
         return {path: holding(path, None) for path in (PIPELINE, *INPUTS, *STATES)}
 
+    def looks(self) -> dict[str, str]:
+        """The address of each look there is now, with its description."""
+        return {node.path: node.about["DESCRIPTION"] for node in self._looks().values()}
+
     def changed(self, names: Iterable[str]) -> list[str]:
         """Every address of these parameters."""
         return [address for name in names for address in self._addresses[name]]
@@ -118,11 +124,22 @@ class Tree:
         told = dict(node.about)
         if node.reads:
             told["VALUE"] = [holding(node.path, None)]
-        if node.below:
-            told["CONTENTS"] = {
-                name: self._told(below, holding) for name, below in node.below.items()
-            }
+        if below := self._below(node):
+            told["CONTENTS"] = {name: self._told(each, holding) for name, each in below.items()}
         return told
+
+    def _below(self, node: Node) -> dict[str, Node]:
+        """What is below a node now."""
+        return {**node.below, **self._looks()} if node.path == LOOKS else node.below
+
+    def _looks(self) -> dict[str, Node]:
+        """The button of each look, by its number."""
+        found: dict[str, Node] = {}
+        for look in self._desk.show.looks.all:
+            path = f"{LOOKS}/{look.number}"
+            words = f"Recall look {look.number}: {look.name}."
+            found[str(look.number)] = Node(path, _about(path, words, WRITE, PRESS))
+        return found
 
     def _all(self, pressed: Mapping[str, Action]) -> Iterator[Node]:
         specs = self._desk.store.specs
@@ -130,7 +147,7 @@ class Tree:
             yield Node(address, _parameter(address, specs[name]))
         for address, action in pressed.items():
             yield Node(address, _action(address, action))
-            if address in self._indexed:
+            if address in self._indexed and address != LOOKS:
                 for number in range(1, LISTED + 1):
                     if node := self._numbered(f"{address}/{number}"):
                         yield node
@@ -150,7 +167,7 @@ class Tree:
             yield Node(address, _about(address, rows[name].help, READ, kind, **unit))
 
     def _numbered(self, path: str) -> Node | None:
-        """The button of an action with a number, such as /bridge/look/3."""
+        """The button of an action with a number, such as /bridge/look/save/3."""
         try:
             found = indexed(self._indexed, path)
         except ValueError:  # out of range

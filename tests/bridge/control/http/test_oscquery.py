@@ -113,10 +113,12 @@ def test_the_tree_finds_every_address_and_lists_each_parameter_once(tmp_path):
     parameters = [path for path in listed if path in handler.specs]
     assert sorted(parameters) == sorted(f"/bridge/{s.osc}" for s in desk.store.specs.values())
     assert tree.find("/bridge/vace_scale").about["TYPE"] == "f"  # a long name, only found
-    assert {"/bridge/look/1", "/bridge/look/8"} <= {*listed}
-    assert "/bridge/look/9" not in listed
-    assert tree.find("/bridge/look/9").about["DESCRIPTION"] == "Recall a look: 9."
-    for path in ("/bridge/look/100", "/bridge/look/x", "/bridge/vac", "/x", "/bridge/vace/1"):
+    assert {"/bridge/look/save/1", "/bridge/look/save/8"} <= {*listed}
+    assert "/bridge/look/save/9" not in listed
+    words = tree.find("/bridge/look/save/9").about["DESCRIPTION"]
+    assert words == "Save the current look, under this number or the next free one: 9."
+    for path in ("/bridge/look/9", "/bridge/look/save/1000", "/bridge/look/x", "/bridge/vac", "/x",
+                 "/bridge/vace/1"):  # fmt: skip
         assert tree.find(path) is None, path
 
 
@@ -133,7 +135,7 @@ def test_the_tree_finds_every_address_and_lists_each_parameter_once(tmp_path):
         ("/bridge/panic", {"TYPE": "I", "ACCESS": 2}),
         ("/bridge/look", {"TYPE": "i", "ACCESS": 2, "RANGE": [{"MIN": 1, "MAX": 99}]}),
         ("/bridge/keep", {"TYPE": "s", "ACCESS": 2, "OVERLOADS": [{"TYPE": "I"}]}),
-        ("/bridge/look/3", {"TYPE": "I", "ACCESS": 2}),
+        ("/bridge/look/save/3", {"TYPE": "I", "ACCESS": 2}),
         ("/bridge/pipeline", {"TYPE": "s", "ACCESS": 3, "VALUE": ["stylize"]}),
         ("/bridge/state/fps", {"TYPE": "f", "ACCESS": 1, "UNIT": ["time.hz"], "VALUE": [0.0]}),
         ("/bridge/state", {"ACCESS": 0}),
@@ -159,7 +161,7 @@ def test_a_client_asks_for_addresses_and_attributes(tmp_path):
             "NAME": "Stage", "OSC_IP": "127.0.0.1", "OSC_PORT": port, "OSC_TRANSPORT": "UDP",
         }  # fmt: skip
         assert info["EXTENSIONS"]["LISTEN"]
-        assert not info["EXTENSIONS"]["PATH_CHANGED"]  # the addresses are fixed for a run
+        assert info["EXTENSIONS"]["PATH_CHANGED"]
         root = asked(port, "/")[1]
         assert (root["FULL_PATH"], root["schema"]) == ("/", "/api/v1/schema")
         assert "vace" in root["CONTENTS"]["bridge"]["CONTENTS"]
@@ -228,6 +230,30 @@ def test_a_client_sets_values_and_is_answered_where_it_asked(tmp_path):
         assert heard(ws) == ("/bridge/error", "'/bridge/panic' has no value to listen to.")
 
 
+def test_every_client_is_told_of_looks_that_come_and_go(tmp_path, monkeypatch):
+    with serving(tmp_path) as (desk, port), connect(f"ws://127.0.0.1:{port}") as ws:
+        ws.send(command("LISTEN", "/bridge/mix"))
+        assert heard(ws) == ("/bridge/mix", 1.0)
+        looks, above = desk.show.looks, command("PATH_CHANGED", "/bridge/look")
+        looks.save(7, "Fire")
+        assert [ws.recv(20), ws.recv(20)] == [command("PATH_ADDED", "/bridge/look/7"), above]
+        told = asked(port, "/bridge/look")[1]["CONTENTS"]["7"]
+        assert (told["DESCRIPTION"], told["ACCESS"]) == ("Recall look 7: Fire.", 2)
+        looks.save(7)  # another image in the same place: nothing to read again
+        looks.rename(7, "Ice")
+        assert ws.recv(20) == command("PATH_CHANGED", "/bridge/look/7")
+        looks.delete(7)
+        assert [ws.recv(20), ws.recv(20)] == [command("PATH_REMOVED", "/bridge/look/7"), above]
+        assert asked(port, "/bridge/look/7")[0] == 404
+        looks.save(1)
+        ws.recv(20), ws.recv(20)
+        monkeypatch.setattr("bridge.control.http.oscquery.BURST", 1)
+        for number in (2, 3):
+            shutil.copy(looks._path(1), looks._path(number))
+        looks.read()  # too many at once to name each
+        assert ws.recv(20) == above
+
+
 @pytest.mark.slow
 def test_ten_thousand_listens_and_a_flood_of_values_stay_bounded(tmp_path):
     with serving(tmp_path) as (desk, port), connect(f"ws://127.0.0.1:{port}") as ws:
@@ -293,6 +319,12 @@ class Query:
 
     def states(self):
         return {}
+
+    def looks(self):
+        return {}
+
+    def watch(self, changed):
+        pass
 
     def heard(self, address):
         return False
