@@ -54,6 +54,16 @@ def test_the_readme_is_a_page():
     assert len(README.read_text("utf-8").split()) <= MOST_WORDS
 
 
+def test_what_the_readme_denies_has_no_chapter_in_the_manual():
+    text = README.read_text("utf-8").lower()
+    manual = (ROOT / "docs" / "manual.md").read_text("utf-8").lower()
+    limits = re.findall(r"^\* no (.+?) yet\.", text, re.M)
+    rows = re.findall(r"^\| ([^|]+) \| no \|", text, re.M)
+    denied = {*re.findall(r"\w+", " ".join(limits + rows))}
+    assert {"ndi", "pipewire", "timeline"} <= denied
+    assert not denied & {*re.findall(r"\w+", " ".join(re.findall(r"^#+ (.+)", manual, re.M)))}
+
+
 def test_the_figures_of_the_first_minutes_on_windows_are_called_as_on_the_page():
     root = README.parent
     text = (root / "docs" / "windows.md").read_text("utf-8")
