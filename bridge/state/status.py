@@ -57,9 +57,13 @@ class OutputSource(StrEnum):
     CARD = "card"
 
 
-def status_field(default: Any, help: str, unit: str = "", metric: str = "") -> Any:
-    """Declare one value of `Status`: `metric` is gauge, counter, or empty if not a number."""
-    meaning = {"help": help, "unit": unit, "metric": metric}
+def status_field(
+    default: Any, help: str, unit: str = "", metric: str = "", *, kept: bool = False
+) -> Any:
+    """Declare one value of `Status`: `metric` is gauge, counter, or empty if not a number. Who may
+    only view does not get what is `kept`.
+    """
+    meaning = {"help": help, "unit": unit, "metric": metric, "kept": kept}
     if isinstance(default, type):
         return field(default_factory=default, metadata=meaning)
     return field(default=default, metadata=meaning)
@@ -84,7 +88,9 @@ class Status:
         0.0, "Time until the next cue goes by itself; 0 if it does not.", "s", "gauge"
     )
     blind: bool = status_field(False, "Whether the next look is edited blind.")
-    blind_values: Mapping[str, Any] = status_field(dict, "The values that were set blind.")
+    blind_values: Mapping[str, Any] = status_field(
+        dict, "The values that were set blind; none for who may only view.", kept=True
+    )
     standby: str = status_field(
         "", "What the next cue needs is LOADING, READY or NOT READY; empty without a next cue."
     )
@@ -239,6 +245,7 @@ class StatusSpec:
     help: str
     unit: str
     metric: str
+    kept: bool
 
 
 STATUS = tuple(StatusSpec(f.name, **f.metadata) for f in fields(Status))

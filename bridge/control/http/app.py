@@ -22,7 +22,7 @@ from bridge.control.http.cues import cues
 from bridge.control.http.docs import add_docs
 from bridge.control.http.files import Folder, sent
 from bridge.control.http.films import films
-from bridge.control.http.guard import PICTURES, PLAYED, Guard, queries
+from bridge.control.http.guard import PICTURES, PLAYED, READS_ONLY, Guard, queries
 from bridge.control.http.methods import allowed, takes
 from bridge.control.http.metrics import generate_latest, registry
 from bridge.control.http.midi import midi, port
@@ -209,9 +209,9 @@ def _health(app: FastAPI, desk: BridgeApi) -> None:
         return Response(generate_latest(metrics), media_type="text/plain; version=0.0.4")
 
     @app.get(f"{API}/state", tags=["state"])
-    async def state() -> dict[str, Any]:
+    async def state(request: Request) -> dict[str, Any]:
         """The complete state of the bridge."""
-        return app.state.streams.state()
+        return app.state.streams.state(viewing=bool(request.scope.get(READS_ONLY)))
 
     @app.get(f"{API}/log", tags=["state"])
     async def log(after: Annotated[int, Query(ge=0, le=MOST_LINES)] = 0) -> dict[str, Any]:

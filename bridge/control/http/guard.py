@@ -51,7 +51,8 @@ FILM_KIND = "application/octet-stream"
 FILM_LIMIT = 4 << 30  # bytes; written as they arrive, so that none of them stay in memory
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 PLAYED = "/api/v1/midi/port"  # a WebSocket that controls
-# What a viewer may not read: the show to take away, values that are not shown yet, the log
+# What a viewer may not read: the show to take away, values that are not shown yet, the log. Other
+# answers lack some parts for it: `StatusSpec.kept`, `_without_places` in `weights`.
 KEPT = re.compile(r"/api/v1/(?:show|log|looks/[^/]+(?:/export)?)")
 WITH_JSON = ("POST", "PUT", "PATCH")
 OPEN = ("/healthz",)

@@ -8,18 +8,20 @@ import math
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bridge.control.bridge_api import BridgeApi
+from bridge.control.http.guard import READS_ONLY
 from bridge.control.http.texts import encoded
 from bridge.frames.encode import Preview
 from bridge.state.change import Change
 from bridge.state.inputs import SIDES
 from bridge.state.renamed import renamed
-from bridge.state.status import STATUS
+from bridge.state.status import STATUS, Status
 from bridge.state.store import ParameterStore
 from engine.parameters import Value
 from engine.system.texts import mended
@@ -28,6 +30,7 @@ PREVIEW_BEAT = 1 / 15  # seconds
 EVENT_BEAT = 1 / 30
 STATE_BEATS = 6  # of events between checks of the state
 WORD_BEATS = 90  # of events until the state is sent without changes: pages treat silence as loss
+NOTHING = Status()
 PATIENCE = 10.0  # seconds until a client that reads nothing is dropped
 
 
@@ -43,10 +46,13 @@ class Streams:
         self._lock = threading.Lock()
         desk.store.listen(self._changed)
 
-    def state(self) -> dict[str, Any]:
-        """The state as JSON values."""
+    def state(self, *, viewing: bool) -> dict[str, Any]:
+        """The state as JSON values; what is kept from a client that is only `viewing` is empty."""
         status = self._desk.status()
-        told = {row.name: _plain(getattr(status, row.name)) for row in STATUS}
+        told = {
+            row.name: _plain(getattr(NOTHING if viewing and row.kept else status, row.name))
+            for row in STATUS
+        }
         return {**told, **{old: told[new] for old, new in renamed("state", told)}}
 
     async def preview(self, socket: WebSocket, side: str, width: int) -> None:
@@ -72,6 +78,7 @@ class Streams:
         with self._lock:
             self._pending[socket] = dict(self._desk.store.snapshot.values)
         told: Mapping[str, Any] = {}
+        look = partial(self.state, viewing=bool(socket.scope.get(READS_ONLY)))
         beat = 0
         try:
             with suppress(WebSocketDisconnect, TimeoutError, RuntimeError):
@@ -83,7 +90,7 @@ class Streams:
                             who = movers(self._desk.store, changed)
                             await _tell(socket, "parameters", changed, who=who)
                         if beat % STATE_BEATS == 0:
-                            state = await run_in_threadpool(self.state)
+                            state = await run_in_threadpool(look)
                             news = {n: v for n, v in state.items() if told.get(n) != v}
                             told = state
                             if news or beat % WORD_BEATS == 0:

@@ -1,11 +1,14 @@
 """REST for the pipelines' weights: which files are present or missing, and their download."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.control.bridge_api import BridgeApi
+from bridge.control.http.guard import READS_ONLY
 from bridge.control.http.openapi import refused
 from bridge.system.aside import SlowError
 
@@ -22,12 +25,15 @@ def models(desk: BridgeApi) -> APIRouter:
     router = APIRouter()
 
     @router.get("/models", responses=refused(503))
-    def listing() -> dict[str, Any]:
-        """Every pipeline's files with locations, sizes in bytes, and the free disk space."""
+    def listing(request: Request) -> dict[str, Any]:
+        """Every pipeline's files with locations, sizes in bytes, and the free disk space. The link
+        for viewing gets names in place of locations.
+        """
         try:
-            return desk.weights.listing()
+            told = desk.weights.listing()
         except SlowError as error:
             raise HTTPException(503, str(error)) from error
+        return _without_places(told) if request.scope.get(READS_ONLY) else told
 
     @router.get("/loras", responses=refused(503))
     def loras() -> list[dict[str, Any]]:
@@ -58,3 +64,16 @@ def models(desk: BridgeApi) -> APIRouter:
         return {"done": "cancel"}
 
     return router
+
+
+def _without_places(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A listing without folders: what they hold is named, and no command names them."""
+    rows = [
+        {
+            **row,
+            "command": "",
+            "files": [{**file, "path": Path(file["path"]).name} for file in row["files"]],
+        }
+        for row in told["pipelines"]
+    ]
+    return {**told, "folder": Path(told["folder"]).name, "away": "", "pipelines": rows}

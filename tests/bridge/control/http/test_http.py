@@ -318,6 +318,7 @@ def test_off_loopback_a_token_is_needed_and_guessing_is_slow(desk):
 def test_a_link_for_viewing_shows_the_page_takes_nothing_away_and_changes_nothing(desk):
     rules = Rules(frozenset({"studio"}), "secret-of-16-letters")
     view = {"authorization": f"Bearer {rules.view_token}"}
+    full = {"authorization": f"Bearer {rules.token}"}
     assert len(rules.view_token) == 32
     assert rules.view_token != Rules(token="another-of-16-let").view_token
     assert Rules().view_token == ""
@@ -325,8 +326,16 @@ def test_a_link_for_viewing_shows_the_page_takes_nothing_away_and_changes_nothin
         for path in ("/api/v1/state", "/api/v1/schema", "/api/v1/frame/output.png"):
             answer = client.get(path, headers=view)
             assert (answer.status_code, answer.headers["x-view-only"]) == (200, "yes")
-        with client.websocket_connect("ws://studio:8000/api/v1/events", headers=view) as socket:
-            assert socket.receive_json()["type"] == "parameters"
+        desk.now |= {"blind": True, "blind_values": {"prompt": "the surprise"}}
+        for shown, found in (view, {}), (full, {"prompt": "the surprise"}):
+            state = client.get("/api/v1/state", headers=shown).json()
+            with client.websocket_connect(
+                "ws://studio:8000/api/v1/events", headers=shown
+            ) as socket:
+                assert socket.receive_json()["type"] == "parameters"
+                events = socket.receive_json()["values"]
+            for told in state, events:
+                assert (told["blind"], told["blind_values"]) == (True, found)
         for method, path, body in [
             ("PATCH", "/api/v1/parameters", {"mix": 0.5}), ("POST", "/api/v1/actions/panic", {}),
             ("POST", "/api/v1/source", {"uri": "demo:"}), ("DELETE", "/api/v1/assets/a.png", None),
@@ -343,6 +352,9 @@ def test_a_link_for_viewing_shows_the_page_takes_nothing_away_and_changes_nothin
                 assert answer.status_code == 403, path
         for path in ("looks", "cues", "parked", "midi", "assets", "sources", "models"):
             assert client.get(f"/api/v1/{path}", headers=view).status_code == 200, "it is shown"
+        place = str(desk.weights.library.models)
+        assert place in client.get("/api/v1/models", headers=full).text
+        assert place not in client.get("/api/v1/models", headers=view).text
         client.get(f"/?token={rules.view_token}")
         assert client.post("/api/v1/actions/panic", json={}).status_code == 403
         assert client.get("/?token=secret-of-16-letters").headers.get("x-view-only") is None
