@@ -607,7 +607,7 @@ class FakeLink:
         self.block = SimpleNamespace(frames=1, made=0)
         self.parameters_number, self.steered, self.full, self.granted = 0, 0, False, []
 
-    def grant(self, frames, size, how, guides) -> None:
+    def grant(self, frames, size, how, guides, feed) -> None:
         if self.full and self.granted and size != self.granted[-1]:
             raise RingError("No room for it.")
         self.granted.append(size)
