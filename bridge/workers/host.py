@@ -660,7 +660,7 @@ class EngineHost:
         if coming and _warm(coming) and (coming is not self._taken or _is_fresh(coming)):
             self._change_over()
         for link in self.links:
-            if link.silent() and self._settings.engine == "process":
+            if link.silent() and self._settings.engine != "thread":
                 link.error = "The engine worker stopped responding and was killed."
                 link.kill()
         link = self.current
