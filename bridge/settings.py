@@ -214,11 +214,14 @@ class Settings(BaseModel):
         description="address to serve HTTP on; any but loopback needs --token",
     )
     port: int = Field(default=8000, ge=0, le=65535, description="port for HTTP (TCP) and OSC (UDP)")
-    lan: bool = Field(default=False, description="open the page to the network, with a token")
+    lan: bool = Field(
+        default=False,
+        description="open the page to the network, with a token that this machine needs too",
+    )
     new_token: bool = Field(
         default=False, description="make another token for --lan; the links with the old one end"
     )
-    token: str = Field(default="", description="secret required for HTTP from other machines")
+    token: str = Field(default="", description="secret required for HTTP, from this machine too")
     allow_host: tuple[str, ...] = Field(
         default=(), description="more host names that browsers may use for this machine"
     )

@@ -35,6 +35,7 @@ from bridge.system.descriptors import raise_limit
 from bridge.system.endings import stop_event, stop_with_stdin
 from bridge.system.faults import Faults
 from bridge.system.garbage import settled
+from bridge.system.networks import own_addresses
 from bridge.system.paths import place
 from bridge.system.ports import taken, tried
 from bridge.system.windows import awake
@@ -272,21 +273,15 @@ def _sentence(error: Exception) -> str:
 
 def _greet(console: Console, session: Session, port: int, token: str) -> None:
     settings = session.settings
-    host = settings.host if settings.host.lower() not in LOOPBACK else "127.0.0.1"
-    if settings.lan or host in EVERYWHERE:
-        host = socket.gethostname()
-    host = f"[{host}]" if ":" in host else host
-    page = f"http://{host}:{port}" + (f"/?token={token}" if token else "")
+    pages, views = links(settings, port, token)
     way = f"{session.way} → {settings.sink_uri}"
     place, restored = logs.place(), session.restored
 
     def write() -> None:
         console.print(f"spout-bridge  {way}", style="bold", soft_wrap=True)
-        console.print(f"page  {page}", soft_wrap=True)
-        if token:
-            view = Rules(token=token).view_token
-            console.print(f"view  http://{host}:{port}/?token={view}  shows, controls nothing",
-                          soft_wrap=True)  # fmt: skip
+        for what, told in ("page  ", pages), ("view  ", views):
+            for number, link in enumerate(told):
+                console.print(f"{'      ' if number else what}{link}", soft_wrap=True)
         console.print(f"OSC   {where_osc(settings, port)}", soft_wrap=True)
         if place:
             console.print(f"log   {place}", soft_wrap=True)
@@ -295,6 +290,21 @@ def _greet(console: Console, session: Session, port: int, token: str) -> None:
         console.print("Ctrl-C to stop.")
 
     logs.say(write)
+
+
+def links(settings: Settings, port: int, token: str) -> tuple[list[str], list[str]]:
+    """The links to the page, and those that only show it. A page that is open to the network has
+    some by number too: phones cannot look up this machine's name.
+    """
+    hosts = [settings.host if settings.host.lower() not in LOOPBACK else "127.0.0.1"]
+    if settings.lan or hosts[0] in EVERYWHERE:
+        hosts = [socket.gethostname(), *own_addresses()]
+    pages = [f"http://{f'[{host}]' if ':' in host else host}:{port}" for host in hosts]
+    if not token:
+        return pages, []
+    view = Rules(token=token).view_token
+    views = [f"{page}/?token={view}  shows, controls nothing" for page in pages]
+    return [f"{page}/?token={token}" for page in pages], views
 
 
 def where_osc(settings: Settings, port: int) -> str:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from itertools import count
 from typing import Any
 
-import psutil
+from bridge.system.networks import own_addresses
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Announcement:
 
     def _announce(self, zeroconf: Any) -> None:
         """Announce until `close`."""
-        addresses = _addresses() if self._everywhere else []
+        addresses = own_addresses() if self._everywhere else []
         responder = zeroconf.Zeroconf(interfaces=[LOOPBACK, *addresses])
         try:
             for kind, port in self._services.items():
@@ -86,13 +86,3 @@ class Announcement:
                 continue
             return name
         raise AssertionError
-
-
-def _addresses() -> list[str]:
-    """This machine's IPv4 addresses in its networks."""
-    return [
-        address.address
-        for addresses in psutil.net_if_addrs().values()
-        for address in addresses
-        if address.family is socket.AF_INET and not address.address.startswith("127.")
-    ]

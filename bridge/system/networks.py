@@ -1,8 +1,11 @@
-"""Other machines' addresses: which of them are allowed."""
+"""Other machines' addresses, and which of them are allowed; this machine's own."""
 
 import ipaddress
+import socket
 from collections.abc import Iterable
 from typing import TypeAlias
+
+import psutil
 
 Networks: TypeAlias = "tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]"
 
@@ -37,3 +40,13 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
         return False
+
+
+def own_addresses() -> list[str]:
+    """This machine's IPv4 addresses in its networks."""
+    return [
+        address.address
+        for addresses in psutil.net_if_addrs().values()
+        for address in addresses
+        if address.family is socket.AF_INET and not address.address.startswith("127.")
+    ]

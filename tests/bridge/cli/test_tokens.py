@@ -6,6 +6,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from bridge.cli import tokens
+from bridge.cli.run import links
 from bridge.cli.tokens import TOKEN, token_of
 from bridge.control.http.rules import Rules
 from bridge.errors import UsageError
@@ -51,6 +52,16 @@ def test_without_a_disk_the_token_ends_with_the_run_and_this_is_said(tmp_path, w
     token = token_of(Settings(lan=True, folder=tmp_path / "file"))
     assert TOKEN.fullmatch(token)
     assert "ends with this run" in warned.pop()
+
+
+def test_a_page_open_to_the_network_has_a_link_by_number_for_phones(monkeypatch):
+    monkeypatch.setattr("bridge.cli.run.own_addresses", lambda: ["192.168.1.5"])
+    monkeypatch.setattr("socket.gethostname", lambda: "studio")
+    pages, views = links(Settings(lan=True), 8000, "t" * 16)
+    assert pages == [f"http://{host}:8000/?token={'t' * 16}" for host in ("studio", "192.168.1.5")]
+    assert views[1].startswith("http://192.168.1.5:8000/?token=")
+    assert "t" * 16 not in views[1]
+    assert links(Settings(), 8000, "") == (["http://127.0.0.1:8000"], [])
 
 
 def test_a_new_token_is_for_lan():
