@@ -1,17 +1,24 @@
-"""One look, and how it is written: read strictly and within bounds, with all that was read kept."""
+"""One look, and how it is written: read strictly and within bounds, with all that was read kept.
+
+In the folder of a show each is a file, `looks/3.json`, with the image `looks/3.jpg` beside it;
+`looks.json` has the order.
+"""
 
 import base64
 import binascii
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
-from bridge.state.actions import ActionError
+from bridge.state.actions import LOOK, ActionError
+from bridge.system import whole_files
 from engine.images.decoding import Need, PictureError, decoded
 from engine.parameters import LONGEST_TEXT, Value
-from engine.system.json_values import is_object
+from engine.system.json_values import is_list, is_object, plain
 from engine.system.texts import mended
 
 FORMAT, VERSION = "spout-bridge look", 1
@@ -82,22 +89,82 @@ def read(found: object, number: int) -> Look:
         pipeline=_text(found, "pipeline"),
         saved=_text(found, "saved"),
         values={_short(name): plain_value(name, value) for name, value in values.items()},
-        more={name: value for name, value in found.items() if name not in OURS},
+        more=plain({name: value for name, value in found.items() if name not in OURS}),
     )
+
+
+def content(look: Look) -> bytes:
+    """A look's file; ValueError, in a few words, if it is larger than a bridge reads."""
+    return whole_files.as_json(look.told(), LARGEST)
+
+
+def in_folder(folder: Path) -> tuple[dict[int, Look], dict[Path, str]]:
+    """The looks in the folder of a show, in their order, and why other files there are skipped."""
+    found: dict[int, Look] = {}
+    skipped: dict[Path, str] = {}
+    files: list[Path] = []
+    with suppress(FileNotFoundError, NotADirectoryError):
+        files = sorted((folder / "looks").glob("*.json"))
+    for path in files:
+        try:
+            number = int(LOOK.check(path.stem))
+            if path.stem != str(number):
+                raise ValueError(f"its name is not {number}.json")
+            found[number] = read(whole_files.read_json(path, LARGEST), number)
+        except (OSError, ValueError) as error:
+            skipped[path] = _why(error)
+    first: Sequence[int] = ()
+    path = folder / "looks.json"
+    try:
+        first = _order(whole_files.read_json(path, LARGEST))
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        skipped[path] = _why(error)
+    return ordered(found, first), skipped
+
+
+def _order(found: object) -> Sequence[int]:
+    numbers = found.get("order") if is_object(found) else None
+    if not is_list(numbers) or not all(isinstance(number, int) for number in numbers):
+        raise ValueError("it is no list of numbers")
+    return cast("Sequence[int]", numbers)
+
+
+def ordered(looks: Mapping[int, Look], first: Sequence[int]) -> dict[int, Look]:
+    """The looks, those `first` before the others."""
+    order = dict.fromkeys((*(n for n in first if n in looks), *looks))
+    return {number: looks[number] for number in order}
+
+
+def skipped(path: Path, error: object) -> str:
+    """That a file is skipped, in a sentence."""
+    return f"{mended(str(path))} is skipped: {error}."
+
+
+def _why(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__
 
 
 def image(found: object) -> bytes:
     """The image of an exported look, a JPEG; empty if it has none. ValueError if it is none."""
     text = cast("Mapping[str, Any]", found).get("image", "")  # `read` has accepted it
-    if not isinstance(text, str) or len(text) > JPEG_LIMIT * 4 // 3:
+    if not isinstance(text, str) or len(text) > 4 * -(-JPEG_LIMIT // 3):
         raise ValueError(f"its image is larger than {JPEG_LIMIT >> 10} KB.")
     try:
         data = base64.b64decode(text, validate=True)
-        if data:
-            decoded(data, Need(SIDE, SIDE), "its image")
-    except (binascii.Error, ValueError, PictureError) as error:
-        raise ValueError("its image is not an image in base64.") from error
-    if data and not data.startswith(b"\xff\xd8\xff"):
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("its image is not in base64.") from error
+    return checked_image(data) if data else b""
+
+
+def checked_image(data: bytes) -> bytes:
+    """The same image; ValueError if it is no JPEG."""
+    try:
+        decoded(data, Need(SIDE, SIDE), "its image")
+    except PictureError as error:
+        raise ValueError("its image is damaged.") from error
+    if not data.startswith(b"\xff\xd8\xff"):
         raise ValueError("its image is not a JPEG.")
     return data
 

@@ -1,7 +1,5 @@
 """Looks: what a performer has saved of a pipeline's values, by number. A number stays with its look
 for as long as that lives; the order in which looks are shown is separate.
-
-Each is a file, `looks/3.json`, with the image `looks/3.jpg` beside it; `looks.json` has the order.
 """
 
 import json
@@ -19,7 +17,7 @@ from bridge.frames.frame import Frame
 from bridge.show import look as written
 from bridge.show.folder_lock import FolderLock
 from bridge.show.lent import Lent
-from bridge.show.look import JPEG_LIMIT, LARGEST, Look, named
+from bridge.show.look import JPEG_LIMIT, Look, named, ordered
 from bridge.show.parked import Parked
 from bridge.state.actions import LOOK, ActionError
 from bridge.state.store import ParameterStore
@@ -53,35 +51,13 @@ class Looks:
 
     def read(self) -> None:
         """Read all looks. A file that is none is named in `skipped` and in the log, and left."""
-        found: dict[int, Look] = {}
-        skipped: dict[Path, str] = {}
-        files: list[Path] = []
-        with suppress(FileNotFoundError, NotADirectoryError):
-            files = sorted(self._folder.glob("*.json"))
-        for path in files:
-            try:
-                number = int(LOOK.check(path.stem))
-                if path.stem != str(number):
-                    raise ValueError(f"its name is not {number}.json")
-                found[number] = written.read(whole_files.read_json(path, LARGEST), number)
-            except (OSError, ValueError) as error:
-                skipped[path] = str(error).rstrip(".") or type(error).__name__
-        self.skipped = tuple(f"{path} is skipped: {why}." for path, why in skipped.items())
+        looks, skipped = written.in_folder(self._folder.parent)
+        self.skipped = tuple(written.skipped(path, why) for path, why in skipped.items())
         for line in self.skipped:
             log.warning("%s", line)
         names = {path.name for path in skipped}
         self._spoilt = frozenset(n for n in range(1, MOST + 1) if f"{n}.json" in names)
-        self._use(_ordered(found, self._order()))
-
-    def _order(self) -> Sequence[int]:
-        try:
-            order: Any = whole_files.read_json(self._list, LARGEST)
-            return [number for number in order["order"] if isinstance(number, int)]
-        except FileNotFoundError:
-            pass
-        except (OSError, ValueError, TypeError, LookupError) as error:
-            log.warning("%s is skipped: %s", self._list, error or type(error).__name__)
-        return []
+        self._use(looks)
 
     def listen(self, changed: Callable[[], None]) -> None:
         """Call `changed`, which returns at once, whenever there are other looks from now on."""
@@ -154,7 +130,7 @@ class Looks:
         with self._lock.writing():
             for number in numbers:
                 self.get(number)
-            looks = _ordered(self._looks, numbers)
+            looks = ordered(self._looks, numbers)
             self._write(self._list, json.dumps({"order": [*looks]}).encode(), "The order of looks")
             self._use(looks)
         return self.all
@@ -241,13 +217,18 @@ class Looks:
     def _put(self, look: Look) -> None:
         """Save a look. The caller holds the lock."""
         path, number = self._path(look.number), look.number
+        try:
+            content = written.content(look)
+        except ValueError as error:
+            raise ActionError(
+                f"Look {number} is not saved: it is {error}; shorten its texts."
+            ) from error
         if number in self._spoilt:  # never lost, whatever it is
             with suppress(OSError):
                 held.replace(path, path.with_suffix(".json.bad"))
         if number not in self._looks:
             with suppress(OSError):  # of a look that a crash has deleted in part
                 held.remove(self._image(number))
-        content = json.dumps(look.told(), ensure_ascii=False, indent=1).encode()
         self._write(path, content, f"Look {number}")
         self._spoilt -= {number}
         self._use({**self._looks, number: look})
@@ -276,12 +257,6 @@ class Looks:
 
     def _image(self, number: int) -> Path:
         return self._folder / f"{number}.jpg"
-
-
-def _ordered(looks: Mapping[int, Look], first: Sequence[int]) -> dict[int, Look]:
-    """The looks, those `first` before the others."""
-    order = dict.fromkeys((*(n for n in first if n in looks), *looks))
-    return {number: looks[number] for number in order}
 
 
 def _now() -> str:

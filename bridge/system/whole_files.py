@@ -53,10 +53,21 @@ def read(path: Path, most: int) -> bytes:
 
 def read_json(path: Path, most: int) -> Any:
     """The same, read as JSON."""
+    content = read(path, most)
     try:
-        return json.loads(read(path, most))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
         raise ValueError("not JSON") from error
+
+
+def as_json(told: object, most: int) -> bytes:
+    """The content of a file that `read_json` reads; ValueError, in a few words, if it is larger
+    than `most` bytes. It must be `plain`.
+    """
+    content = json.dumps(told, ensure_ascii=False, indent=1, allow_nan=False).encode()
+    if len(content) > most:
+        raise ValueError(f"larger than {most >> 10} KB")
+    return content
 
 
 def sync(folder: Path) -> None:

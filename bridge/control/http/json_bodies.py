@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-DEPTH = 32  # brackets within brackets
+from engine.system.json_values import DEEPEST
+
 NAMES = 1000  # in one object: there are about sixty parameters
 DIGITS = 20  # of an integer; the largest that a parameter takes has 16
 # Escapes one by one, so that no backslash counts twice: a surrogate pair, a lone one, any other.
@@ -77,7 +78,7 @@ def _check(text: str) -> None:
         raise BadBody(f"The body is not valid JSON ({place}){why and f': {why}'}.") from None
     except RecursionError:
         raise _too_deep() from None
-    if text.count("[") + text.count("{") > DEPTH:
+    if text.count("[") + text.count("{") > DEEPEST:
         _check_depth(found)
 
 
@@ -110,7 +111,7 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 def _check_depth(found: Any) -> None:
     level = [found]
-    for _ in range(DEPTH):
+    for _ in range(DEEPEST):
         level = [
             inner
             for outer in level
@@ -124,4 +125,4 @@ def _check_depth(found: Any) -> None:
 
 
 def _too_deep() -> BadBody:
-    return BadBody(f"The body is nested deeper than {DEPTH} levels.")
+    return BadBody(f"The body is nested deeper than {DEEPEST} levels.")

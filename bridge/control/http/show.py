@@ -179,7 +179,7 @@ def _looks(desk: BridgeApi) -> APIRouter:
         look = looks.get(_number(number))
         return WholeLook(**row(look).model_dump(), values=dict(look.values))
 
-    @router.patch("/looks/{number}", responses=refused(404, 422, 507))
+    @router.patch("/looks/{number}", responses=refused(404, 409, 422, 507))
     def rename(number: Annotated[str, NUMBER], given: Named) -> LookRow:
         """Rename a look."""
         return row(looks.rename(_number(number), given.name))

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from bridge.control.http.show import NAMED
 from bridge.show.control import ShowControl
+from bridge.show.look import FORMAT, VERSION
 from bridge.state.actions import ActionError
 from bridge.state.change import By, Setter
 from bridge.state.journal import Journal, Kept
@@ -35,6 +36,12 @@ def until(true, timeout=20.0):
 
 
 made: list[ShowControl] = []  # by a test
+
+
+def whole(**more) -> str:
+    """A look's file with more in it."""
+    return json.dumps({"format": FORMAT, "version": VERSION, "name": "a", "pipeline": "stylize",
+                       "saved": "", "values": {}, **more})  # fmt: skip
 
 
 @pytest.fixture(name="show")
@@ -212,7 +219,10 @@ def test_the_image_is_of_the_output_and_made_aside(desk, show):
 @pytest.mark.parametrize(
     ("name", "content"),
     [("2.json", "{"), ("2.json", "[]"), ("2.json", '{"format": "spout-bridge look"}'),
-     ("x.json", "{}"), ("1000.json", "{}"), ("02.json", "{}"), ("2.json", "\0" * 2_000_000)],
+     ("x.json", "{}"), ("1000.json", "{}"), ("02.json", "{}"), ("2.json", "\0" * 2_000_000),
+     ("2.json", whole(z=float("nan"))), ("2.json", whole(z=float("inf"))),
+     ("2.json", whole(z=json.loads("[" * 40 + "]" * 40))), ("2.json", "[" * 700 + "]" * 700),
+     ("../looks.json", '{"order": [[1]]}'), ("../looks.json", "[1]")],
 )  # fmt: skip
 def test_garbage_in_the_folder_is_named_and_skipped(desk, show, name, content):
     show.save()
@@ -220,8 +230,8 @@ def test_garbage_in_the_folder_is_named_and_skipped(desk, show, name, content):
     found = again(desk, show)
     assert [look.number for look in found.looks.all] == [1]
     (line,) = found.looks.skipped
-    assert line.startswith(str(show.looks._folder / name))
-    assert " is skipped: " in line
+    assert line.startswith(str(show.looks._folder.parent))
+    assert f"{name.removeprefix('../')} is skipped: " in line
     number = found.save()
     assert number == (3 if name == "2.json" else 2), "its number is left alone"
     assert found.save(2) == 2
@@ -299,6 +309,23 @@ def test_any_text_is_kept_as_a_name_or_refused_in_a_sentence(desk, name):
     assert show.looks.rename(1, kept).name == kept
     assert 0 < len(kept) <= 80
     assert not {"\n", "\r", "\0", "\u2028"} & {*kept}
+
+
+def test_a_look_that_could_not_be_read_again_is_not_saved(desk, show):
+    told = show.looks.exported(show.save())
+    told["z"] = [0] * 300_000  # a line each in the file
+    with pytest.raises(ActionError, match=r"Look 2 is not saved: it is larger than 1024 KB; "):
+        show.looks.take_in(told)
+    assert [look.number for look in again(desk, show).looks.all] == [1]
+
+
+def test_half_of_a_character_in_a_look_is_mended(desk, show):
+    show.save()
+    path = show.looks._path(1)
+    path.write_text(path.read_text().replace("{", '{"z": {"\\ud800": "\\udfff"}, ', 1))
+    found = again(desk, show).looks
+    assert found.exported(1)["z"] == {"\ufffd": "\ufffd"}
+    assert found.rename(1, "a").name == "a"
 
 
 def test_the_doors_of_looks(desk, client, show):
