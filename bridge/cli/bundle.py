@@ -136,8 +136,11 @@ def _show(file: str, settings: Settings) -> tuple[ShowFile, Sequence[str]]:
     """The show, and what of it is missing here."""
     if file:
         return opened(file), ()
-    data, missing, _ = current(settings)
-    return read(data), [missing] if missing else []
+    data, missing, where = current(settings)
+    try:
+        return read(data), [missing] if missing else []
+    except ActionError as error:  # of another release
+        raise CommandError(f"The show of {where} cannot be used. {error}") from None
 
 
 def _weights(show: ShowFile, library: Library) -> tuple[list[Part], list[str]]:

@@ -27,6 +27,7 @@ from bridge.system.paths import place
 from engine.files.library import Library
 from engine.system import held
 
+LONGEST_DETAIL = 64 << 10  # bytes of a refusal
 PATIENCE = 60.0  # seconds for a bridge to make its file: it reads LoRAs wholly
 
 
@@ -64,11 +65,22 @@ def _running(settings: Settings) -> tuple[bytes, str] | None:
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return answer.read(), unquote(answer.headers.get("x-missing", ""))
     except urllib.error.HTTPError as error:
-        error.close()
+        with error:
+            why = _detail(error.read(LONGEST_DETAIL))
+        if why and error.code not in (401, 403):
+            raise CommandError(why) from None
         cure = "; add --token with its token" if error.code in (401, 403) else ""
         raise CommandError(f"{url} answered {error.code}{cure}.") from None
     except (OSError, ValueError):
         return None
+
+
+def _detail(answer: bytes) -> str:
+    """The sentence of a bridge that refuses; empty if it is another program's answer."""
+    try:
+        return str(json.loads(answer)["detail"])
+    except (ValueError, LookupError, TypeError):
+        return ""
 
 
 def _stopped(settings: Settings) -> tuple[bytes, str]:

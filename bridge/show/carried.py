@@ -5,18 +5,17 @@ nothing has changed, and after that it can be swapped back. The folder before is
 NAME.show.old.
 """
 
-import json
 import logging
 import shutil
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from typing import Any
 
 from bridge.show import look as looks
-from bridge.show.look import JPEG_LIMIT, LARGEST, Look
-from bridge.show.showfile import FILES, LoraMark, ShowFile, this_machine
+from bridge.show.look import JPEG_LIMIT, Look
+from bridge.show.showfile import FILES, MORE, LoraMark, Part, ShowFile, this_machine
 from bridge.state import references
 from bridge.state.actions import ActionError
 from bridge.state.references import AssetError
@@ -28,7 +27,7 @@ from engine.system import held
 
 log = logging.getLogger(__name__)
 
-MORE = "show.json"  # what a show file had that this release does not know
+MORE_FILE = "show.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,19 +57,21 @@ class Around:
 def gathered(
     around: Around, pipeline: str, values: Mapping[str, Value], proposals: Mapping[str, str]
 ) -> tuple[ShowFile, tuple[str, ...]]:
-    """The show, with these values, and what of it is missing on this machine, a sentence each.
-    Reads the disk, LoRAs wholly. ActionError if a file cannot be read.
+    """The show, with these values, and what of it is missing on this machine or left out, as no
+    bridge could read it, a sentence each. Reads the disk, LoRAs wholly. ActionError if a file
+    cannot be read.
     """
     specs = around.specs
-    kept = {n: v for n, v in values.items() if not (n in specs and specs[n].momentary)}
-    found = _saved_looks(around.folder)
-    sets = [kept, *(one.values for one, _ in found)]
     missing: list[str] = []
+    kept = _plain_values(values, specs, missing)
     pictures: dict[str, bytes] = {}
     loras: dict[str, LoraMark] = {}
     try:
+        found = _saved_looks(around.folder, missing)
+        sets = [kept, *(one.values for one, _ in found)]
         for name in _named(sets, specs, "asset"):
             try:
+                references.check_name(name)
                 data = references.find(around.assets, name).read_bytes()
                 pictures[name] = references.clean(data, name)
             except AssetError as error:
@@ -81,42 +82,65 @@ def gathered(
                 loras[name] = LoraMark(sha256(path), path.stat().st_size)
             except ValueError as error:
                 missing.append(str(error))
-        files = {n: data for n in FILES if (data := _json(around.folder / n)) is not None}
-        more = _json(around.folder / MORE) or {}
+        parts = {n: _carried(around.folder / n, part, missing) for n, part in FILES.items()}
+        more = _carried(around.folder / MORE_FILE, MORE, missing) or {}
     except OSError as error:
         raise ActionError(
             f"The show is not saved: {error.filename or 'a file'} cannot be read "
             f"({held.told(error)}).", 507
         ) from error  # fmt: skip
     show = ShowFile(
-        name=around.name, pipeline=pipeline, values=kept, looks=found, files=files,
+        name=around.name, pipeline=pipeline, values=kept, looks=found,
+        files={name: part for name, part in parts.items() if part is not None},
         references=pictures, loras=loras, proposals=proposals, machine=this_machine(), more=more,
     )  # fmt: skip
     return show, tuple(missing)
 
 
-def _saved_looks(folder: Path) -> list[tuple[Look, bytes]]:
-    """The looks in their order. A file that is none stays behind: no bridge uses it either."""
-    found: dict[int, tuple[Look, bytes]] = {}
-    for path in sorted((folder / "looks").glob("*.json")):
-        image = b""
-        with suppress(OSError, ValueError):
-            image = whole_files.read(path.with_suffix(".jpg"), JPEG_LIMIT)
-        with suppress(OSError, ValueError):
-            number = int(path.stem)
-            found[number] = looks.read(whole_files.read_json(path, LARGEST), number), image
-    order: Any = _json(folder / "looks.json") or {}
-    first = [number for number in order.get("order", []) if number in found]
-    return [found[number] for number in dict.fromkeys((*first, *found))]
+def _plain_values(
+    values: Mapping[str, Value], specs: Mapping[str, ParameterSpec], missing: list[str]
+) -> dict[str, Value]:
+    """The values that last; those of a journal that was edited may be anything."""
+    found: dict[str, Value] = {}
+    for name, value in values.items():
+        try:
+            if not (name in specs and specs[name].momentary):
+                found[name] = looks.plain_value(name, value)
+        except ValueError as error:
+            missing.append(f"Left out of the show: {error}")
+    return found
 
 
-def _json(path: Path) -> dict[str, Any] | None:
-    """An object in a file; None without one, and for a file that is none."""
-    with suppress(FileNotFoundError, ValueError):
-        found = whole_files.read_json(path, LARGEST)
-        if isinstance(found, dict):
-            return cast(dict[str, Any], found)  # JSON: its keys are texts
-    return None
+def _saved_looks(folder: Path, missing: list[str]) -> list[tuple[Look, bytes]]:
+    """The looks in their order, each with its image or an empty one."""
+    found, skipped = looks.in_folder(folder)
+    missing += (looks.skipped(path, why) for path, why in skipped.items())
+    return [(one, _image(folder / "looks" / f"{one.number}.jpg", missing))
+            for one in found.values()]  # fmt: skip
+
+
+def _image(path: Path, missing: list[str]) -> bytes:
+    try:
+        return looks.checked_image(whole_files.read(path, JPEG_LIMIT))
+    except FileNotFoundError:
+        pass
+    except ValueError as error:
+        missing.append(looks.skipped(path, error))
+    return b""
+
+
+def _carried(path: Path, part: Part, missing: list[str]) -> dict[str, Any] | None:
+    """A file as the show has it; None without one, and for a file that is none."""
+    try:
+        carried, left_out = part.carried(whole_files.read_json(path, part.most))
+        whole_files.as_json(carried, part.most)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        missing.append(looks.skipped(path, error))
+        return None
+    missing += (f"{path}: {why}." for why in left_out)
+    return carried
 
 
 def _named(
@@ -214,15 +238,16 @@ def _write(folder: Path, show: ShowFile) -> None:
     if folder.exists():
         shutil.rmtree(folder)
     for one, image in show.looks:
-        whole_files.write(folder / "looks" / f"{one.number}.json", _bytes(one.told()))
+        whole_files.write(folder / "looks" / f"{one.number}.json", looks.content(one))
         if image:
             whole_files.write(folder / "looks" / f"{one.number}.jpg", image)
     order = {"order": [one.number for one, _ in show.looks]}
-    whole_files.write(folder / "looks.json", _bytes(order))
-    for name, (_, otherwise) in FILES.items():
-        whole_files.write(folder / name, _bytes(show.files.get(name, otherwise)))
+    whole_files.write(folder / "looks.json", whole_files.as_json(order, looks.LARGEST))
+    for name, part in FILES.items():
+        told = show.files.get(name, part.empty)
+        whole_files.write(folder / name, whole_files.as_json(told, part.most))
     if show.more:
-        whole_files.write(folder / MORE, _bytes(show.more))
+        whole_files.write(folder / MORE_FILE, whole_files.as_json(show.more, MORE.most))
 
 
 def _picture(assets: Path, name: str, png: bytes, added: list[Path]) -> str:
@@ -294,7 +319,3 @@ def renamed(
         values=all_of(show.values),
         looks=[(replace(one, values=all_of(one.values)), image) for one, image in show.looks],
     )
-
-
-def _bytes(told: object) -> bytes:
-    return json.dumps(told, ensure_ascii=False, indent=1).encode("utf-8", errors="replace")

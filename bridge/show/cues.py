@@ -561,16 +561,18 @@ def _checked(given: Mapping[str, object]) -> Cue:
     return replace(cue, number=round(cue.number, DIGITS))
 
 
-def cues_of(told: object) -> tuple[tuple[Cue, ...], float | None]:
-    """The list in a file, and the number shown last; ValueError if it is not exactly that."""
-    cues, shown, odd = _read(told)
-    if odd:
-        raise ValueError(odd[0])
-    return cues, shown
+def carried(told: object) -> tuple[dict[str, Any], list[str]]:
+    """What a show has of a file: the list without the place, which is that of one evening; and why
+    each entry that is no cue is left out. ValueError if it is no list.
+    """
+    cues, _, odd = _read({"cues": told.get("cues")} if is_object(told) else None)
+    return {"cues": [asdict(cue) for cue in cues]}, odd
 
 
 def _read(told: object) -> tuple[tuple[Cue, ...], float | None, list[str]]:
-    """The same, and why each entry that is no cue is skipped; ValueError if it is no list."""
+    """The list in a file, the number shown last, and why each entry that is no cue is skipped;
+    ValueError if it is no list.
+    """
     if not is_object(told) or not is_list(told.get("cues")):
         raise ValueError("it is not a cue list")
     cues: dict[float, Cue] = {}

@@ -112,7 +112,7 @@ def in_folder(folder: Path) -> tuple[dict[int, Look], dict[Path, str]]:
                 raise ValueError(f"its name is not {number}.json")
             found[number] = read(whole_files.read_json(path, LARGEST), number)
         except (OSError, ValueError) as error:
-            skipped[path] = _why(error)
+            skipped[path] = str(error) or type(error).__name__
     first: Sequence[int] = ()
     path = folder / "looks.json"
     try:
@@ -120,7 +120,7 @@ def in_folder(folder: Path) -> tuple[dict[int, Look], dict[Path, str]]:
     except FileNotFoundError:
         pass
     except (OSError, ValueError) as error:
-        skipped[path] = _why(error)
+        skipped[path] = str(error) or type(error).__name__
     return ordered(found, first), skipped
 
 
@@ -139,11 +139,7 @@ def ordered(looks: Mapping[int, Look], first: Sequence[int]) -> dict[int, Look]:
 
 def skipped(path: Path, error: object) -> str:
     """That a file is skipped, in a sentence."""
-    return f"{mended(str(path))} is skipped: {error}."
-
-
-def _why(error: Exception) -> str:
-    return str(error).rstrip(".") or type(error).__name__
+    return f"{mended(str(path))} is skipped: {str(error).rstrip('.')}."
 
 
 def image(found: object) -> bytes:

@@ -4,14 +4,15 @@ import json
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from bridge.show.folder_lock import FolderLock
+from bridge.show.look import LONGEST_ID
 from bridge.state.actions import ActionError
 from bridge.system import whole_files
 from engine.parameters import ParameterSpec
 from engine.system import held
-from engine.system.texts import did_you_mean
+from engine.system.json_values import is_list, is_object
+from engine.system.texts import did_you_mean, mended
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +33,15 @@ class Parked:
         """Read the file, if there is one; a bad one is named in the log, and nothing is parked."""
         self.names, self._unknown = frozenset(), []
         try:
-            found: Any = whole_files.read_json(self._path, LARGEST)
-            names = [str(name) for name in found["parked"]]
+            found, odd = carried(whole_files.read_json(self._path, LARGEST))
         except FileNotFoundError:
             return
-        except (OSError, ValueError, TypeError, LookupError) as error:
+        except (OSError, ValueError) as error:
             log.warning("%s is skipped: %s", self._path, error or type(error).__name__)
             return
+        for why in odd:
+            log.warning("%s: %s", self._path, why)
+        names = found["parked"]
         self.names = frozenset(name for name in names if name in self._specs)
         self._unknown = [name for name in names if name not in self._specs]
 
@@ -59,3 +62,20 @@ class Parked:
                 f"({held.told(error)}).", 507
             ) from error  # fmt: skip
         return chosen
+
+
+def carried(told: object) -> tuple[dict[str, list[str]], list[str]]:
+    """The names in a file, and why each entry that is none is skipped; ValueError if it is no
+    list.
+    """
+    entries = told.get("parked") if is_object(told) else None
+    if not is_list(entries):
+        raise ValueError("it is not a list of parameters")
+    names: list[str] = []
+    odd: list[str] = []
+    for place, entry in enumerate(entries, 1):
+        if isinstance(entry, str) and len(entry) <= LONGEST_ID:
+            names.append(mended(entry))
+        else:
+            odd.append(f"entry {place} is skipped: it names no parameter")
+    return {"parked": names}, odd

@@ -15,17 +15,18 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from bridge import __version__
-from bridge.show import cues, look, zipped
+from bridge.show import cues, look, parked, zipped
 from bridge.show.look import LONGEST_ID, Look, plain_value
 from bridge.show.zipped import BadZip
 from bridge.state import references
 from bridge.state.actions import LOOK, ActionError
 from bridge.state.references import AssetError
+from bridge.system import whole_files
 from engine.parameters import Value
-from engine.system.json_values import each_once, is_list, is_object
+from engine.system.json_values import each_once, is_list, is_object, plain
 from engine.system.texts import mended
 
 FORMAT, VERSION = "spout-bridge show", 1
@@ -33,6 +34,7 @@ SUFFIX = ".show"
 MANIFEST, LOOKS = "show.json", "looks.json"
 LARGEST_JSON = 32 << 20  # bytes of a JSON file inside
 BRACKETS, COMMAS = 50_000, 1_000_000  # in it: what is read takes many times its bytes
+LARGEST_MIDI = 1 << 18  # bytes of the MIDI maps
 MOST_VALUES = 5000
 LONGEST_PROPOSAL = 2000  # characters
 OURS = ("format", "version", "name", "machine", "saved", "saved_by", "pipeline", "values",
@@ -46,24 +48,39 @@ INPUTS = ("source", "control", "mask")
 PROPOSED = (*INPUTS, "sink", "port", "output_size", "output_fps", "fit", "osc_feedback")
 
 
-def _parked(found: object) -> None:
-    names = found.get("parked") if is_object(found) else None
-    if not is_list(names) or not all(isinstance(n, str) and len(n) <= LONGEST_ID for n in names):
-        raise ValueError("it is not a list of parameters")
+Carried: TypeAlias = tuple[dict[str, Any], Sequence[str]]
 
 
-def _maps(found: object) -> None:
+def _maps(found: object) -> Carried:
     if not is_object(found) or not is_list(found.get("maps")):
         raise ValueError("it is no list of MIDI maps")
+    return plain(found), ()
 
 
-# The other files of a show's folder, each with what raises ValueError if it is none, and the one
-# that says as much as no file.
-FILES: Mapping[str, tuple[Callable[[object], object], Mapping[str, Any]]] = {
-    "cues.json": (cues.cues_of, {"shown": None, "cues": []}),
-    "parked.json": (_parked, {"parked": []}),
-    "midi.json": (_maps, {"maps": []}),
+def _more(found: object) -> Carried:
+    if not is_object(found):
+        raise ValueError("it is not an object")
+    return plain({name: value for name, value in found.items() if name not in OURS}), ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file of a show's folder. `carried` makes of its content what a show has of it, and says
+    what is left out, a sentence without its full stop each; ValueError if it is none. `empty` says
+    as much as no file. It is read up to `most` bytes.
+    """
+
+    carried: Callable[[object], Carried]
+    empty: Mapping[str, Any]
+    most: int
+
+
+FILES: Mapping[str, Part] = {
+    "cues.json": Part(cues.carried, {"cues": []}, cues.LARGEST),
+    "parked.json": Part(parked.carried, {"parked": []}, parked.LARGEST),
+    "midi.json": Part(_maps, {"maps": []}, LARGEST_MIDI),
 }
+MORE = Part(_more, {}, look.LARGEST)  # what a manifest has that this release does not know
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +122,7 @@ def this_machine() -> str:
 
 
 def written(show: ShowFile) -> bytes:
-    """The file; ActionError if it is too large."""
+    """The file, which was read once; ActionError if it is too large."""
     pictures = {name: references.mark_of(png) for name, png in show.references.items()}
     manifest = {
         **show.more, "format": FORMAT, "version": VERSION, "name": show.name,
@@ -122,9 +139,18 @@ def written(show: ShowFile) -> bytes:
     files |= {name: _bytes(found) for name, found in show.files.items()}
     files |= {f"references/{pictures[name]}.png": png for name, png in show.references.items()}
     try:
-        return zipped.packed(files)
+        data = zipped.packed(files)
     except BadZip as error:
         raise ActionError(f"The show is not saved: its file {error}.") from error
+    try:
+        _read(zipped.unpacked(data))
+    except ValueError as error:
+        why = str(error).rstrip(".")
+        raise ActionError(
+            f"The show is not saved: its file {why}, so no bridge would open it; delete looks that "
+            "it can do without."
+        ) from error
+    return data
 
 
 def read(data: bytes) -> ShowFile:
@@ -157,11 +183,15 @@ def _read(files: dict[str, bytes]) -> ShowFile:
         pipeline=_short(told.get("pipeline")),
         values=plain,
         looks=_looks(files.pop(LOOKS, b'{"looks": []}')),
-        files={name: _other(name, files.pop(name)) for name in FILES if name in files},
+        files={
+            name: _part_of(name, part, _object(name, files.pop(name)))
+            for name, part in FILES.items()
+            if name in files
+        },
         loras={_lora_name(n): _mark(m) for n, m in _part(told, "loras", 100).items()},
         proposals=_proposals(_part(told, "proposals", 100)),
         references=_references(_part(told, "references", zipped.MOST), files),
-        more={name: value for name, value in told.items() if name not in OURS},
+        more=_part_of(MANIFEST, MORE, told),
     )
 
 
@@ -176,19 +206,22 @@ def _looks(data: bytes) -> list[tuple[Look, bytes]]:
             raise BadZip(f"has a {LOOKS} in which a number is wrong or occurs twice")
         try:
             found[number] = look.read(row, number), look.image(row)
+            look.content(found[number][0])
         except ValueError as error:
             raise BadZip(f"has a look {number} that is none: {error}") from error
     return [*found.values()]
 
 
-def _other(name: str, data: bytes) -> object:
-    found = _object(name, data)
-    check, _ = FILES[name]
+def _part_of(name: str, part: Part, found: object) -> dict[str, Any]:
+    """What a part of the folder gets from a file."""
     try:
-        check(found)
+        carried, left_out = part.carried(found)
+        if left_out:
+            raise ValueError(left_out[0])
+        whole_files.as_json(carried, part.most)
     except ValueError as error:
         raise BadZip(f"has a bad {name}: {error}") from error
-    return found
+    return carried
 
 
 def _references(told: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -239,7 +272,9 @@ def _lora_name(name: str) -> str:
 def _part(told: Mapping[str, Any], name: str, most: int) -> dict[str, Any]:
     found = told.get(name, {})
     if not is_object(found) or len(found) > most:
-        raise BadZip(f'has a {MANIFEST} whose "{name}" is not an object of names and values')
+        raise BadZip(
+            f'has a {MANIFEST} whose "{name}" is not an object of at most {most} names and values'
+        )
     return found
 
 
@@ -270,4 +305,5 @@ def _no_number(text: str) -> float:
 
 
 def _bytes(told: object) -> bytes:
-    return json.dumps(told, ensure_ascii=False, indent=1).encode("utf-8", errors="replace")
+    text = json.dumps(told, ensure_ascii=False, indent=1, allow_nan=False)
+    return text.encode(errors="replace")

@@ -4,6 +4,8 @@ import json
 import subprocess
 import urllib.error
 import urllib.request
+from email.message import Message
+from io import BytesIO
 
 import pytest
 
@@ -84,6 +86,19 @@ def test_a_show_re_anchors_a_stream_that_drifts_unless_told_otherwise(tmp_path, 
         main(["run", str(file), "--keep", "--folder", str(tmp_path / "data"), *more])
     assert [settings.reanchor_at for _, settings, _ in begun] == [2, 0, 3]
     assert "--reanchor=2" in begun[0][0], "after a crash too"
+
+
+def test_save_tells_why_the_bridge_refuses(monkeypatch, tmp_path, capsys):
+    why = {"detail": "The show is not saved: it is too large."}
+
+    def refuses(request, timeout):
+        body = BytesIO(json.dumps(why).encode())
+        raise urllib.error.HTTPError(request.full_url, 409, "", Message(), body)
+
+    monkeypatch.setattr(urllib.request, "urlopen", refuses)
+    with pytest.raises(SystemExit):
+        main(["save", str(tmp_path / "my.show"), "--folder", str(tmp_path)])
+    assert why["detail"] in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.slow

@@ -120,6 +120,62 @@ def test_a_show_is_the_same_on_another_machine(desk, show, there):
     assert (there.assets / "Desk.show.old" / "looks" / "1.json").exists(), "the show before"
 
 
+def test_what_no_bridge_reads_is_left_out_and_named_and_the_rest_opens(desk, show, there):
+    prepared(desk)
+    folder = desk.show.files._around.folder
+    look = json.loads((folder / "looks" / "1.json").read_text())
+    spoilt = {
+        "cues.json": '{"shown": 2, "cues": [{"number": 0}, {"number": 2, "name": "b", "look": 7, '
+                     '"fade": null, "follow": null}]}',
+        "midi.json": '{"maps": [{"kind": "cc", "from": NaN}]}',
+        "parked.json": '{"parked": ["mix", 3]}', "show.json": '{"z": 1e999}',
+        "looks.json": '{"order": [[1]]}',
+        "looks/2.json": json.dumps({**look, "z": float("nan")}), "looks/3.json": "[" * 700,
+        "looks/7.jpg": "no image",
+    }  # fmt: skip
+    for name, text in spoilt.items():
+        (folder / name).write_text(text)
+    kept = show.files.save()
+    told = " ".join(kept.missing)
+    assert [name for name in spoilt if f"{folder / name}" not in told] == []
+    assert len(kept.missing) == len(spoilt)
+    there.show.files.load(kept.data)
+    assert [one.number for one in there.show.looks.all] == [1, 7]
+    assert [str(cue) for cue in there.show.cues.all] == ["2"]
+    assert there.show.cues.place == "", "GO begins at the first one"
+    assert there.show.parked.names == {"mix"}
+    inside = files(kept.data)
+    cues = {**json.loads(inside["cues.json"]), "shown": 2}
+    there.show.files.load(zipped.packed({**inside, "cues.json": json.dumps(cues).encode()}))
+    assert there.show.cues.place == "", "of an older file too"
+
+
+def test_a_show_that_no_bridge_would_open_is_not_saved(desk, show):
+    folder = desk.show.files._around.folder
+    show.save()
+    look = json.loads((folder / "looks" / "1.json").read_text())
+    look["values"] = {f"text{n}": "x" * 60_000 for n in range(17)}
+    for number in range(1, 36):
+        (folder / "looks" / f"{number}.json").write_text(json.dumps(look))
+    with pytest.raises(
+        ActionError, match=r"The show is not saved: its file has a looks.json that "
+    ):
+        show.files.save()
+
+
+@pytest.mark.parametrize("name", ["cues.json", "midi.json", "parked.json", "show.json"])
+def test_a_part_that_the_bridge_could_not_read_is_refused_at_the_door(name):
+    much = {"cues": [], "maps": [], "parked": ["x" * 190] * 6000, "z": "x" * (1 << 20)}
+    told = (
+        {**json.loads(BODY), **much} if name == "show.json" else {**much, "maps": ["x" * 300_000]}
+    )
+    if name == "cues.json":
+        fields = {"name": "x" * 80, "look": 1, "fade": None, "follow": None}
+        told["cues"] = [{"number": n + 1, **fields} for n in range(9000)]
+    data = zipped.packed({"show.json": BODY, name: json.dumps(told).encode()})
+    assert "larger than" in refusal(data)
+
+
 def test_unknown_fields_are_saved_again_and_the_file_stays_the_same(desk, show, there):
     data = changed(prepared(desk), weather={"rain": [1, 2.5]})
     there.show.files.load(data)
