@@ -166,16 +166,20 @@ def _value(spec: ParameterSpec, files: Callable[[ParameterSpec], Sequence[str]])
             words = {"type": ["boolean", "string"], "pattern": SWITCHED}
             return {**told, "anyOf": [words, {"type": "integer", "minimum": 0, "maximum": 1}]}
         case Kind.FLOAT | Kind.INT:
-            whole = spec.kind is Kind.INT
-            bounds = {"minimum": spec.minimum, "maximum": spec.maximum}
-            limits = {
-                name: int(limit) if whole else float(limit)
-                for name, limit in bounds.items()
-                if limit is not None
-            }
-            pattern = written(spec.minimum, spec.maximum, whole=whole)
-            types = ["integer" if whole else "number", "string"]
-            return {**told, "type": types, **limits, "pattern": pattern}
+            return {**told, **number(spec)}
+
+
+def number(spec: ParameterSpec) -> dict[str, Any]:
+    """JSON Schema for a number, or a number in words, as `ParameterSpec.check` accepts it."""
+    whole = spec.kind is Kind.INT
+    bounds = {"minimum": spec.minimum, "maximum": spec.maximum}
+    limits = {
+        name: int(limit) if whole else float(limit)
+        for name, limit in bounds.items()
+        if limit is not None
+    }
+    pattern = written(spec.minimum, spec.maximum, whole=whole)
+    return {"type": ["integer" if whole else "number", "string"], **limits, "pattern": pattern}
 
 
 def _had(spec: ParameterSpec) -> list[str]:

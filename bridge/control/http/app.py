@@ -64,7 +64,16 @@ MISFITS = {
     "missing": "is missing",
     "extra_forbidden": "is an unknown name",
     "string_type": "must be text",
-    "dict_type": 'must be an object of names and values, such as {"vace_scale": 1.5}',
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "enum": "must be {expected}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_long": "must have at most {max_length} entries",
+    "dict_type": 'must be an object of names and values, such as {{"vace_scale": 1.5}}',
     "model_attributes_type": "must be an object of names and values",
 }
 # What to send where a required part of a body is missing, and other names for it
@@ -95,6 +104,7 @@ class Parameters(RootModel[dict[str, Any]]):
 class Press(BaseModel):
     """The value of the action's argument, if it takes one."""
 
+    model_config = ConfigDict(extra="forbid")
     value: Any = None
 
 
@@ -464,9 +474,14 @@ def _misfit(row: Mapping[str, Any], body: Any) -> str:
     """The problem with a body or query, as a sentence."""
     inner = [str(part) for part in row["loc"][1:]]
     if row["type"] == "missing" and row["loc"][0] == "body" and inner and inner[0] in BODIES:
-        return f"{inner[0]} is missing; send {_instead(inner[0], body)}."
+        odd = ", ".join(sorted(body.keys() - BODIES[inner[0]][1])) if is_object(body) else ""
+        beside = f" beside {odd:.{LONGEST_NAME}}" if odd else ""
+        return f"{inner[0]} is missing{beside}; send {_instead(inner[0], body)}."
     name = ".".join(inner)[:LONGEST_NAME] or f"the {row['loc'][0]}"
+    if row["type"] == "value_error":  # of our own parsers
+        return str(row["ctx"]["error"])
     said = MISFITS.get(row["type"], "is not valid; /docs lists the accepted values")
+    said = said.format(**row.get("ctx", {}))
     return f"{name[0].upper()}{name[1:]} {said}." if not inner else f"{name} {said}."
 
 

@@ -8,13 +8,22 @@ from urllib.parse import quote
 from fastapi import APIRouter, HTTPException, Request
 from fastapi import Path as InPath
 from fastapi.responses import Response
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, StrictInt
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    RootModel,
+    StrictInt,
+    WithJsonSchema,
+)
 from starlette.concurrency import run_in_threadpool
 
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.openapi import of_type, refused
+from bridge.control.schema import number
 from bridge.show.look import LONGEST_NAME, Look
-from bridge.state.actions import LOOK
+from bridge.state.actions import BLIND_FADE, LOOK
 
 NUMBER = InPath(json_schema_extra={"pattern": "^[1-9][0-9]{0,2}$"})
 # Checked when it is looked up, in our own words
@@ -27,7 +36,8 @@ def _whole(given: object) -> object:
 
 
 WHOLE = BeforeValidator(_whole)
-IN_RANGE = Field(ge=LOOK.spec.minimum, le=LOOK.spec.maximum)
+Number = Annotated[int, BeforeValidator(LOOK.check), WithJsonSchema(number(LOOK.spec))]
+Fade = Annotated[float, BeforeValidator(BLIND_FADE.check), WithJsonSchema(number(BLIND_FADE.spec))]
 BREAKS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"  # no name has them
 # Checked by `named`, in our own words
 NAMED: dict[str, Any] = {
@@ -44,9 +54,7 @@ SHOW_BODY: dict[str, Any] = {
 }
 PATIENCE = 60.0  # seconds for a show file to arrive
 LONGEST_HEADER = 2000  # characters
-FADE = Field(
-    default=None, description="Seconds; without it, `look_fade` holds.", ge=0, le=60, strict=True
-)
+FADE = Field(default=None, description="Seconds; without it, `look_fade` holds.")
 
 
 class LookRow(BaseModel):
@@ -76,7 +84,7 @@ class NewLook(BaseModel):
     """Where to save: `number` and `name` are optional."""
 
     model_config = ConfigDict(extra="forbid")
-    number: Annotated[StrictInt, IN_RANGE, WHOLE] | None = None
+    number: Number | None = None
     name: str | None = Field(default=None, json_schema_extra=NAMED)
 
 
@@ -91,7 +99,7 @@ class Faded(BaseModel):
     """How long a recall takes."""
 
     model_config = ConfigDict(extra="forbid")
-    fade: float | None = FADE
+    fade: Fade | None = FADE
 
 
 class DeletedLook(BaseModel):
