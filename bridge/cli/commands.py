@@ -222,7 +222,7 @@ def _with_show(
     for name, text in more.items():
         setattr(options, name, text)
     settings = _settings(options)
-    begin_with(show, settings, used, console)
+    begin_with(show, settings, used, options.show_file)
     kept = [word for word in options.given if word not in (options.show_file, "--use-proposals")]
     return settings, [*kept, *(f"--{n.replace('_', '-')}={text}" for n, text in more.items())]
 

@@ -19,7 +19,7 @@ from bridge.show.zipped import LARGEST
 from bridge.state.actions import ActionError
 from bridge.state.catalog import installed_catalog
 from bridge.state.controls import all_specs
-from bridge.state.inputs import ROLES
+from bridge.state.inputs import ROLES, named
 from bridge.state.journal import LARGEST as LARGEST_JOURNAL
 from bridge.system import whole_files
 from bridge.system.lock_file import LockFile
@@ -125,7 +125,9 @@ def accepted(
     found = {name: text for name, text in show.proposals.items() if name not in given}
     if not found or use or not show.foreign:
         return found
-    told = ", ".join(f"{name.replace('_', '-')} {text}" for name, text in found.items())
+    told = ", ".join(f"{n.replace('_', '-')} {text}" for n, text in found.items() if named(text))
+    if not told:
+        return found
     told = f"This show was saved on another machine, with {told}"
     if console.is_terminal:
         if console.input(f"{told}. Use these here? [y/N] ").strip().lower() in ("y", "yes"):
@@ -135,11 +137,9 @@ def accepted(
     return {}
 
 
-def begin_with(
-    show: ShowFile, settings: Settings, inputs: Mapping[str, str], console: Console
-) -> None:
-    """Put a show where the next run finds it: in the folder, and in the journal, as if the last
-    run had ended with it. CommandError, with nothing changed, if that fails.
+def begin_with(show: ShowFile, settings: Settings, inputs: Mapping[str, str], file: str) -> None:
+    """Put the show of a file where the next run finds it: in the folder, and in
+    the journal, with what that run says of it. CommandError, with nothing changed, if that fails.
     """
     path, around = _journal(settings), _around(settings)
     settings.folder.mkdir(parents=True, exist_ok=True)
@@ -152,8 +152,10 @@ def begin_with(
     try:
         finish(around)
         with brought(around, show) as here:
+            said = " ".join([f"{place(file).name}: {_counted(show)}.", *here.missing])
             kept = {"values": dict(here.show.values), "pipeline": here.show.pipeline,
-                    **{role: inputs.get(role, "") for role in INPUTS}, "ended": True}  # fmt: skip
+                    **{role: inputs.get(role, "") for role in INPUTS}, "ended": True,
+                    "show": said}  # fmt: skip
             if path.exists():
                 held.replace(path, path.with_suffix(".old"))
             whole_files.write(path, json.dumps(kept).encode())
@@ -163,8 +165,12 @@ def begin_with(
         raise CommandError(f"{path} cannot be written ({held.told(error)}).") from None
     finally:
         claim.give_back()
-    for line in here.missing:
-        console.print(line, soft_wrap=True)
+
+
+def _counted(show: ShowFile) -> str:
+    """How many looks and cues it has."""
+    counts = {"look": len(show.looks), "cue": len(show.files.get("cues.json", {}).get("cues", ()))}
+    return ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for what, n in counts.items())
 
 
 def _journal(settings: Settings) -> Path:

@@ -49,7 +49,7 @@ class Kept:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
     """The look of the previous run, each part of the right type, but `values` unchecked. `well`: it
-    ended normally. Missing parts are empty.
+    ended normally. `show`: it is of a show file instead, as this says. Missing parts are empty.
     """
 
     values: Mapping[str, object] = field(default_factory=dict[str, object])
@@ -59,6 +59,7 @@ class Left:
     mask: str = ""
     look: int = 0
     well: bool = False
+    show: str = ""
 
 
 class Journal:
@@ -165,6 +166,7 @@ class Journal:
             **{role: _text(kept, role) for role in ROLES},
             look=_number(kept, "look"),
             well=kept.get("ended") is True,
+            show=_text(kept, "show"),
         )
 
     def _read(self) -> dict[str, Any]:

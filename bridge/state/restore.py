@@ -61,6 +61,8 @@ class Restore:
             )
         elif self._journal.unread:
             self.told = self._journal.unread
+        elif left and left.show:
+            self.told = left.show
         elif left:
             end, wins = ("ended normally", "the command line overrides it") if left.well else (
                 "crashed", "it overrides the command line")  # fmt: skip

@@ -4,15 +4,22 @@ import json
 import subprocess
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from email.message import Message
-from io import BytesIO
+from io import BytesIO, StringIO
 
 import pytest
+from rich.console import Console
 
 from bridge.cli import supervisor
 from bridge.cli.commands import main
+from bridge.cli.show import accepted, begin_with
+from bridge.session import Session
+from bridge.settings import Settings
 from bridge.show import zipped
-from bridge.show.showfile import ShowFile, written
+from bridge.show.look import Look
+from bridge.show.showfile import LoraMark, ShowFile, written
+from bridge.state.catalog import installed_catalog
 from tests.support.bridge import COMMAND, refused, running
 
 ENDS = ["--source", "demo:", "--sink", "null:", "--output-size", "64x48", "--size", "64x48"]
@@ -76,6 +83,27 @@ def test_a_show_is_saved_loaded_and_run_on_another_folder_port_and_name(tmp_path
     with running(tmp_path / "third", "--sink", "null:", str(file), "--use-proposals") as bridge:
         lines = " ".join("".join(bridge.lines).split())
         assert "camera:9" in lines
+
+
+def test_a_start_says_what_the_show_has_and_what_is_missing_and_no_input_that_is_none(tmp_path):
+    look = Look(number=1, name="Dawn", pipeline="stylize", values={}, saved="")
+    show = ShowFile(
+        name="my", pipeline="stylize", values={"lora_1": "paint.safetensors"}, looks=[(look, b"")],
+        files={"cues.json": {"shown": None, "cues": [{"number": 1, "look": 1}] * 2}},
+        loras={"paint.safetensors": LoraMark("0" * 64, 9)},
+    )  # fmt: skip
+    settings = Settings(folder=tmp_path)
+    begin_with(show, settings, {}, "my.show")
+    begun = Session(settings, installed_catalog())
+    begun._restore.take_up(())
+    begun.let_go()
+    assert begun.restored.startswith("my.show: 1 look, 2 cues. ")
+    assert "paint.safetensors" in begun.restored
+    console = Console(file=StringIO(), width=500)
+    there = replace(show, machine="other", proposals={"source": "demo:", "mask": "none"})
+    assert accepted(there, (), console, use=False) == {}
+    assert "with source demo:; unused" in console.file.getvalue()
+    assert accepted(replace(there, proposals={"mask": "none"}), (), console, use=False)
 
 
 def test_a_show_re_anchors_a_stream_that_drifts_unless_told_otherwise(tmp_path, monkeypatch):
