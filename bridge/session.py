@@ -1019,7 +1019,7 @@ class Session:
 
     def _defaults(self) -> None:
         specs = self.store.specs.items()
-        defaults = {name: spec.default for name, spec in specs if name != RECORD}
+        defaults = {name: spec.default for name, spec in specs if not spec.momentary}
         self.store.update(defaults, Setter(By.ACTION, "defaults"))
 
 

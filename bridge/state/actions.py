@@ -113,7 +113,11 @@ ACTIONS = (
     ),
     ActionSpec("blind/take", "Show the look that was edited blind.", BLIND_FADE, waits=True),
     ActionSpec("blind/discard", "Drop the look that was edited blind."),
-    ActionSpec("defaults", "Reset all parameters to their defaults.", waits=True),
+    ActionSpec(
+        "defaults",
+        "Reset all parameters to their defaults, except black, freeze, bypass and record.",
+        waits=True,
+    ),
     ActionSpec(
         "undo",
         "Take back the last step: what one hand changed without a rest, or a switch.",

@@ -93,15 +93,15 @@ def test_the_command_and_the_journal(tmp_path, monkeypatch):
 def test_buttons_and_a_switch_of_a_session(tmp_path):
     session = Session(Settings(folder=tmp_path, pipeline="painter"), CATALOG)
     heard = setters(session)
-    for name in ("panic", "live", "defaults"):
+    for name in ("panic", "defaults", "live"):
         session.store.update({"mix": 0.5})
         session.actions[name].run()
     session.switch("painter", {"ink": "red"})
     own = [(setter, what) for setter, what in heard if setter.kind is not By.UNSAID]
     assert own == [
         (Setter(By.ACTION, "panic"), {"black": True, "freeze": True}),
+        (Setter(By.ACTION, "defaults"), {"mix": 1.0}),  # it stays black and frozen
         (Setter(By.ACTION, "live"), {"black": False, "freeze": False}),
-        (Setter(By.ACTION, "defaults"), {"mix": 1.0}),
         (Setter(By.SWITCH, "painter"), {"ink": "red"}),
     ]
 
