@@ -1,6 +1,5 @@
 """MIDI maps: which control of which port moves what. Kept in `midi.json`, beside the looks."""
 
-import json
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from bridge.control.midi.parser import CHANNELS, FINE, Message, What
+from bridge.show.showfile import LARGEST_MIDI
 from bridge.state.actions import ActionError, ActionSpec
 from bridge.system import whole_files
 from engine.parameters import Kind, ParameterSpec, Value
-from engine.system import held
+from engine.system import held, json_values
 from engine.system.json_values import is_list, is_object
 from engine.system.texts import did_you_mean
 
 log = logging.getLogger(__name__)
 
-LARGEST = 1 << 18  # bytes of the file
 MOST = 512  # rows
 LONGEST = 200  # characters of a port's name
 MOVED = (Kind.FLOAT, Kind.INT, Kind.BOOL, Kind.CHOICE)  # kinds that a control can move
@@ -219,7 +218,7 @@ class Maps:
         """Read the file, if there is one; a bad one is named, and kept when another is saved."""
         self.rows, self._left, self.trouble = (), (), ""
         try:
-            found: Any = whole_files.read_json(self.path, LARGEST)
+            found: Any = whole_files.read_json(self.path, LARGEST_MIDI)
             self.rows, self._left = self._of(found)
         except FileNotFoundError:
             return
@@ -229,6 +228,7 @@ class Maps:
 
     def _of(self, found: object) -> tuple[Sequence[Row], Sequence[Mapping[str, Any]]]:
         """The rows in a file, and those whose target does not exist here."""
+        found = json_values.plain(found)
         if not is_object(found) or not is_list(given := found.get("maps")) or len(given) > MOST:
             raise MapError("it is no list of MIDI maps")
         rows: list[Row] = []
@@ -260,9 +260,13 @@ class Maps:
             raise ActionError(f"There are {MOST} MIDI maps already; delete one.")
         told = {"maps": [*(row.told() for row in rows), *self._left]}
         try:
+            content = whole_files.as_json(told, LARGEST_MIDI)
+        except ValueError as error:
+            raise ActionError(f"The MIDI maps are not saved: they are {error}.") from error
+        try:
             if self.trouble:
                 held.replace(self.path, self.path.with_suffix(".bad"))
-            whole_files.write(self.path, json.dumps(told, ensure_ascii=False, indent=1).encode())
+            whole_files.write(self.path, content)
         except OSError as error:
             raise ActionError(
                 f"The MIDI maps are not saved: {self.path} cannot be written "

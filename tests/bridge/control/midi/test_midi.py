@@ -257,6 +257,17 @@ def test_a_bad_map_is_refused_with_its_place(desk, given, why):
     assert desk.midi.maps.rows == ()
 
 
+def test_maps_that_could_not_be_read_again_are_not_saved(desk):
+    rows = [{"kind": "cc", "number": n, "action": "learn", "value": "x" * 60_000} for n in range(5)]
+    with pytest.raises(ActionError, match="not saved: they are larger than 256 KB"):
+        desk.midi.choose(rows)
+    path = desk.midi.maps.path
+    path.parent.mkdir(parents=True)
+    path.write_text('{"maps": [{"parameter": "of_a_plug_in", "glow": NaN}]}')
+    desk.midi.maps.read()
+    assert desk.midi.maps.trouble == f"{path} is skipped: a number in it is not finite."
+
+
 @pytest.mark.slow
 def test_a_bad_file_is_told_and_kept_and_strange_targets_stay(tmp_path, played):
     path = tmp_path / "Desk.show" / "midi.json"
