@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from bridge.show.folder_lock import FolderLock
 from bridge.show.lent import CUE_MARK, Lent
+from bridge.state import names
 from bridge.state.actions import CUE, LOOK, ActionError, Argument
 from bridge.state.change import By, Setter
 from bridge.state.status import Readiness, StandbyTold
@@ -54,7 +55,6 @@ FIELDS: Mapping[str, Argument] = {
     ),
 }  # fmt: skip
 OPTIONAL = frozenset({"fade", "follow"})  # which may be null
-LONGEST_NAME = 80  # characters
 
 
 class Recaller(Protocol):
@@ -553,8 +553,11 @@ def _checked(given: Mapping[str, object]) -> Cue:
             found[name] = field.check(given[name])
         except ValueError as error:
             problems[name] = str(error)
-    if len(str(found.get("name", ""))) > LONGEST_NAME:
-        problems["name"] = f"The name has more than {LONGEST_NAME} characters."
+    name = str(found.get("name", ""))
+    try:
+        found["name"] = names.named(name, "A cue's", needed=False)
+    except ValueError as error:
+        problems["name"] = str(error)
     if problems:
         raise ParameterError(problems)
     cue = Cue(**found)

@@ -7,13 +7,13 @@ In the folder of a show each is a file, `looks/3.json`, with the image `looks/3.
 import base64
 import binascii
 import math
-import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from bridge.state import names
 from bridge.state.actions import LOOK, ActionError
 from bridge.system import whole_files
 from engine.images.decoding import Need, PictureError, decoded
@@ -26,10 +26,8 @@ LARGEST = 1 << 20  # bytes of a look's file
 JPEG_LIMIT = 256 << 10  # bytes of an image
 SIDE = 1024  # pixels of an image's side
 MOST_VALUES = 1000
-LONGEST_NAME = 80  # characters of a look's name
 LONGEST_ID = 200  # characters of the name of a pipeline or parameter
 OURS = ("format", "version", "number", "name", "pipeline", "values", "saved", "image")
-BAD = frozenset({"Cc", "Zl", "Zp"})  # control characters and line ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +52,11 @@ class Look:
 
 
 def named(text: str) -> str:
-    """A look's name as it is kept, composed (NFC) and without blanks around it; ActionError if it
-    is none.
-    """
-    name = unicodedata.normalize("NFC", mended(text)).strip()
-    if not name or len(text) > LONGEST_NAME or any(unicodedata.category(c) in BAD for c in name):
-        raise ActionError(
-            f"A look's name takes 1 to {LONGEST_NAME} characters without line breaks, "
-            f"not {name[:LONGEST_NAME]!r}.",
-            422,
-        )
-    return name
+    """A look's name as it is kept; ActionError if it is none."""
+    try:
+        return names.named(text, "A look's")
+    except ValueError as error:
+        raise ActionError(str(error), 422) from error
 
 
 def pictured(image: bytes) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import cv2
 
+from bridge.state import names as names_of_people
 from bridge.system.paths import DEVICE
 from engine.images.decoding import KINDS, SUFFIXES, Need, PictureError, decoded
 from engine.system import held
@@ -22,10 +23,8 @@ ID = re.compile("[0-9a-f]{16}")
 MARKED = 6  # digits of the id at the end of a file's name
 LONGEST = 120  # characters of a given name, bytes of a saved one
 FORBIDDEN = '/\\:*?"<>|'  # in a name: special on some system
-# Nor control characters, line ends, direction marks, which make a name look like another, and lone
-# surrogates
-NO_LETTERS = re.escape(FORBIDDEN) + r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
-LETTER = rf"[^{NO_LETTERS}\ud800-\udfff]"
+NO_LETTERS = re.escape(FORBIDDEN) + names_of_people.NO_LETTERS
+LETTER = rf"[^{NO_LETTERS}\ud800-\udfff]"  # nor lone surrogates
 NAME = re.compile(f"^(?![ .]){LETTER}{{1,{LONGEST}}}$")
 # The same for regex dialects without surrogates or lookahead.
 TOLD = f"^[^ .{NO_LETTERS}][^{NO_LETTERS}]{{0,{LONGEST - 1}}}$"

@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.guard import CHANGES, COOKIE, OPEN, WITH_JSON
 from bridge.control.schema import values
-from bridge.show.cues import FIELDS, LONGEST_NAME, OPTIONAL
-from bridge.state import references
+from bridge.show.cues import FIELDS, OPTIONAL
+from bridge.state import names, references
 from bridge.transports import LONGEST_URI, schemes
 from engine.files.library import Library
 from engine.parameters import ParameterSpec
@@ -137,7 +137,7 @@ def _cue() -> dict[str, Any]:
         about["description"] = FIELDS[name].help
         if name in OPTIONAL:
             about["type"] = ["null", *about["type"]]
-    told["name"]["maxLength"] = LONGEST_NAME
+    told["name"] |= {"maxLength": names.LONGEST, "pattern": f"^ *$|{names.PATTERN}"}
     return found
 
 

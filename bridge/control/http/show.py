@@ -22,7 +22,8 @@ from starlette.concurrency import run_in_threadpool
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.openapi import of_type, refused
 from bridge.control.schema import number
-from bridge.show.look import LONGEST_NAME, Look
+from bridge.show.look import Look
+from bridge.state import names
 from bridge.state.actions import BLIND_FADE, LOOK
 
 NUMBER = InPath(json_schema_extra={"pattern": "^[1-9][0-9]{0,2}$"})
@@ -38,13 +39,6 @@ def _whole(given: object) -> object:
 WHOLE = BeforeValidator(_whole)
 Number = Annotated[int, BeforeValidator(LOOK.check), WithJsonSchema(number(LOOK.spec))]
 Fade = Annotated[float, BeforeValidator(BLIND_FADE.check), WithJsonSchema(number(BLIND_FADE.spec))]
-BREAKS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"  # no name has them
-# Checked by `named`, in our own words
-NAMED: dict[str, Any] = {
-    "minLength": 1,
-    "maxLength": LONGEST_NAME,
-    "pattern": f"^[^{BREAKS}]*[^\\s{BREAKS}][^{BREAKS}]*$",  # with something that is no blank
-}
 ZIP = "application/zip"
 SHOW_BODY: dict[str, Any] = {
     "requestBody": {
@@ -85,14 +79,14 @@ class NewLook(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     number: Number | None = None
-    name: str | None = Field(default=None, json_schema_extra=NAMED)
+    name: str | None = Field(default=None, json_schema_extra=names.SCHEMA)
 
 
 class Named(BaseModel):
     """Another name."""
 
     model_config = ConfigDict(extra="forbid")
-    name: str = Field(json_schema_extra=NAMED)
+    name: str = Field(json_schema_extra=names.SCHEMA)
 
 
 class Faded(BaseModel):

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge.control.http.show import NAMED
 from bridge.show.control import ShowControl
 from bridge.show.look import FORMAT, VERSION
+from bridge.state import names
 from bridge.state.actions import ActionError
 from bridge.state.change import By, Setter
 from bridge.state.journal import Journal, Kept
-from bridge.state.store import AbsentError
+from bridge.state.store import AbsentError, ParameterError
 from engine.system.texts import mended
 from tests.support.bridge import running
 
@@ -294,13 +294,29 @@ def test_what_is_no_look_is_not_imported(desk, show, spoilt, why):
     assert len(show.looks.all) == 1
 
 
+@pytest.mark.parametrize("name", [
+    "\ufb2c" * 60, "x" * 81, "a\nb", "a\u2028b", "a\x07", "a\u202eb", "\u2066a", "\u200b\u200d",
+    "\u3164", "\u2800", "\U000e0041",
+])  # fmt: skip
+def test_a_name_that_could_not_be_read_or_seen_is_refused_for_looks_and_cues(desk, show, name):
+    show.save()
+    with pytest.raises(ActionError, match=r"^A look's name takes 1 to 80 characters, one of which"):
+        show.looks.rename(1, name)
+    with pytest.raises(ParameterError, match=r"^A cue's name takes 1 to 80 characters, one of "):
+        show.cues.add({"look": 1, "name": name})
+    good = " \u2764\ufe0f\u200d\U0001f525 e\u0301 "
+    assert show.looks.rename(1, good).name == show.cues.add({"look": 1, "name": good}).name
+    assert show.cues.add({"look": 1, "name": " "}).name == ""
+
+
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[*HealthCheck])
 @given(st.text(max_size=100))
 def test_any_text_is_kept_as_a_name_or_refused_in_a_sentence(desk, name):
     show = desk.show
     show.save(1, "before")
-    told = 0 < len(name) <= NAMED["maxLength"] and re.fullmatch(NAMED["pattern"], name)
+    composed = unicodedata.normalize("NFC", name)
+    told = 0 < max(len(name), len(composed)) <= 80 and re.fullmatch(names.SCHEMA["pattern"], name)
     with nullcontext() if told else suppress(ActionError):
         show.save(1, name)
     kept = show.looks.get(1).name
