@@ -195,7 +195,7 @@ class Settings(BaseModel):
         description="how frames are sent to them: h264, or in a fast network jpeg or raw",
     )
     insecure: bool = Field(
-        default=False, description="allow ws:// to other machines, which anyone can read"
+        default=False, description="allow ws:// from and to other machines, which anyone can read"
     )
     models: Path | None = Field(
         default=None, description="folder of the weights; by default models in --folder"

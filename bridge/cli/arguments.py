@@ -242,9 +242,23 @@ def _serve(add: Adder) -> None:
     serve.add_argument(
         "--idle-exit", type=_seconds, default=FOR_EVER, help="exit after this time without a bridge"
     )
+    serve.add_argument(
+        "--drain", type=_seconds, default=10.0,
+        help="time for which bridges are warned before the server ends (default: 10 s)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--tls-cert", metavar="FILE",
+        help="certificate for wss://, with those between it and its authority; read again when it "
+        "changes",
+    )  # fmt: skip
+    serve.add_argument("--tls-key", metavar="FILE", help="its key, without a password")
+    serve.add_argument(
+        "--behind-tls-proxy", action="store_true",
+        help="serve without TLS only what comes through a proxy that has it",
+    )  # fmt: skip
     _add_settings(
-        serve, "host", "port", "lan", "token", "new_token", "allow_host", "gpu", "device", "models",
-        "more_models", "cache", "folder", "name", "log_level",
+        serve, "host", "port", "lan", "token", "new_token", "allow_host", "insecure", "gpu",
+        "device", "models", "more_models", "cache", "folder", "name", "log_level",
     )  # fmt: skip
     serve.set_defaults(command="serve")
 

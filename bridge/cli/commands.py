@@ -332,13 +332,17 @@ def _view(options: argparse.Namespace, console: Console) -> None:
 
 
 def _serve(options: argparse.Namespace, console: Console) -> None:
-    from bridge.cli.serve import serve
+    from bridge.cli.serve import Orders, serve
 
     settings = _settings(options)
+    orders = Orders(
+        options.sessions, options.keep_session, options.idle_exit, options.drain,
+        options.tls_cert, options.tls_key, behind_proxy=options.behind_tls_proxy,
+    )  # fmt: skip
     logs.hide(settings.secrets)
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     logs.to_file(settings.folder, settings.name, level)
-    serve(settings, options.sessions, options.keep_session, options.idle_exit, console)
+    serve(settings, orders, console)
 
 
 def _layouts(options: argparse.Namespace, console: Console) -> None:

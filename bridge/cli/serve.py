@@ -2,7 +2,9 @@
 
 import logging
 import socket
+import threading
 from contextlib import ExitStack
+from dataclasses import dataclass
 from time import perf_counter
 
 from rich.console import Console
@@ -13,6 +15,7 @@ from bridge.control.http.rules import Rules
 from bridge.control.http.server import HttpServer
 from bridge.errors import CommandError, ExitStatus, UsageError
 from bridge.serve.app import created
+from bridge.serve.doors import Door, door, own_folder
 from bridge.serve.files import Store
 from bridge.serve.server import Sessions
 from bridge.serve.session import Ground
@@ -31,13 +34,26 @@ from engine.system.waking import wake_in_time
 log = logging.getLogger(__name__)
 
 BEAT = 0.5  # seconds between two checks
-LAST = 2.0  # seconds for workers to end
 
 
-def serve(settings: Settings, most: int, keep_s: float, idle_s: float, console: Console) -> None:
-    """Run until Ctrl-C or SIGTERM, or until no bridge has been there for `idle_s` seconds."""
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """The flags that only `serve` has; times in seconds."""
+
+    most: int
+    keep_s: float
+    idle_s: float
+    drain_s: float
+    certificate: str = ""
+    key: str = ""
+    behind_proxy: bool = False
+
+
+def serve(settings: Settings, orders: Orders, console: Console) -> None:
+    """Run until Ctrl-C or SIGTERM, or until no bridge has been there for long enough."""
     stop = stop_event()
     check_token(settings)
+    way = door(settings, orders.certificate, orders.key, behind_proxy=orders.behind_proxy)
     token = token_of(settings)
     logs.hide([token, Rules(token=token).view_token])
     raise_limit()
@@ -57,17 +73,44 @@ def serve(settings: Settings, most: int, keep_s: float, idle_s: float, console: 
             told = taken(socket.SOCK_STREAM, settings.host, settings.port, error)
             raise CommandError(told, ExitStatus.PORT_TAKEN) from None
         running.callback(http.close)
-        folder = settings.folder / "serve"
+        folder = own_folder(settings)
         ground = Ground(machine, catalog, Store(folder / "files"), folder / "sessions", __version__)
-        sessions = Sessions(ground, most, keep_s)
+        sessions = Sessions(ground, orders.most, orders.keep_s)
         running.callback(sessions.close)
-        app = created(sessions, machine, catalog, settings.name)
-        http.serve(app, LARGEST_FRAME)
-        console.print(f"Engines at ws://{settings.host}:{http.port}, for at most {most} bridges.")
-        if token:
-            console.print(f"Token: {token}")
+        app = created(sessions, machine, catalog, settings.name, way)
+        certificate = way.certificate
+        http.serve(app, LARGEST_FRAME, (lambda: certificate.context) if certificate else None)
+        _greet(console, settings, way, http.port, token, orders.most)
         while not stop.wait(BEAT):
-            if perf_counter() - sessions.empty_since > idle_s:
+            if certificate:
+                certificate.look()
+            if perf_counter() - sessions.empty_since > orders.idle_s:
                 console.print("No bridge has come: the server ends.")
-                break
-        sessions.drain("The server ends.", LAST)
+                return
+        _drain(sessions, stop, orders.drain_s, console)
+
+
+def _greet(
+    console: Console, settings: Settings, way: Door, port: int, token: str, most: int
+) -> None:
+    scheme = "wss" if way.certificate else "ws"
+    told = [
+        f"Engines at {scheme}://{settings.host}:{port}, for at most {most} bridges.",
+        "On the artist's machine:",
+        *(f"  {line}" for line in way.lines(settings, port, token)),
+    ]
+    for line in told:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def _drain(sessions: Sessions, stop: threading.Event, seconds: float, console: Console) -> None:
+    """Warn those that are connected and give them time; a second signal ends it at once."""
+    stop.clear()
+    sessions.drain("This server is being shut down.", seconds)
+    if not sessions.busy:
+        return
+    console.print(f"Bridges are warned: ending in {seconds:g} s, or at once by Ctrl-C.")
+    end = perf_counter() + seconds
+    while sessions.busy and (left := end - perf_counter()) > 0:
+        if stop.wait(min(BEAT, left)):
+            return

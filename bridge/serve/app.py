@@ -8,12 +8,14 @@ from typing import Any
 from fastapi import FastAPI, WebSocket
 from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.types import ASGIApp
 
 from bridge import __version__
 from bridge.control.http.guard import Guard
 from bridge.control.http.methods import takes
 from bridge.control.http.rules import Rules
 from bridge.control.http.texts import JSONResponse
+from bridge.serve.doors import BehindProxy, Door
 from bridge.serve.machine import machine_routes
 from bridge.serve.server import RelayConnection, Sessions, told
 from bridge.workers.machine import LocalMachine
@@ -24,10 +26,15 @@ PAGE = Path(__file__).parent / "page"
 
 
 def created(
-    sessions: Sessions, machine: LocalMachine, catalog: Catalog, name: str
-) -> Callable[[Rules], Guard]:
+    sessions: Sessions, machine: LocalMachine, catalog: Catalog, name: str, door: Door
+) -> Callable[[Rules], ASGIApp]:
     """From the rules of access to the guarded app."""
-    return partial(_app, sessions, machine, catalog, name)
+
+    def made(rules: Rules) -> ASGIApp:
+        guarded = _app(sessions, machine, catalog, name, rules)
+        return BehindProxy(guarded) if door.proxied else guarded
+
+    return made
 
 
 def _app(

@@ -75,6 +75,11 @@ class Sessions:
         with self._lock:
             return [session for session in self._sessions.values() if not session.ended]
 
+    @property
+    def busy(self) -> bool:
+        """Whether a bridge is connected."""
+        return any(session.attached for session in self.all)
+
     def drain(self, text: str, seconds: float) -> None:
         """Take no new ones; tell those that run."""
         self.draining = text

@@ -154,7 +154,10 @@ class HttpConnection(H11Protocol):
         self.transport.write(_answer(status))
         # If closed at once with bytes unread, the system would discard the answer too.
         self._seat.refused()
-        self.transport.write_eof()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:  # of TLS
+            self.transport.close()
         self.flow.resume_reading()
 
 

@@ -6,6 +6,7 @@ early connections wait in the system's queue.
 
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -86,18 +87,23 @@ class HttpServer:
 
         self._serve(configured(self._desk, self._rules, self._limits, query))
 
-    def serve(self, app: "Callable[[Rules], ASGIApp]", largest: int) -> None:
+    def serve(
+        self,
+        app: "Callable[[Rules], ASGIApp]",
+        largest: int,
+        tls: Callable[[], ssl.SSLContext] | None = None,
+    ) -> None:
         """Start serving another app, made with the rules; `largest` is the size of a WebSocket's
-        message, in bytes.
+        message, in bytes. `tls` gives what each new connection is encrypted with.
         """
         from bridge.control.http.serving import config_of
 
-        self._serve(config_of(app(self._rules), self._limits, largest))
+        self._serve(config_of(app(self._rules), self._limits, largest), tls)
 
-    def _serve(self, config: "Config") -> None:
+    def _serve(self, config: "Config", tls: Callable[[], ssl.SSLContext] | None = None) -> None:
         from bridge.control.http.serving import Serving
 
-        made = partial(Serving, config, self._limits)
+        made = partial(Serving, config, self._limits, tls)
         self._thread = threading.Thread(target=self._run, args=(made,), name="HTTP", daemon=True)
         self._thread.start()
 

@@ -7,8 +7,9 @@ with the last file descriptors, and an error in one closes only that one.
 import asyncio
 import errno
 import socket
-from collections.abc import Generator
-from contextlib import contextmanager
+import ssl
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -61,8 +62,16 @@ def config_of(app: ASGIApp, limits: Limits, largest: int = LARGEST) -> uvicorn.C
 class Serving(uvicorn.Server):
     """Accepts connections itself, and leaves signals to the main thread."""
 
-    def __init__(self, config: uvicorn.Config, limits: Limits) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        limits: Limits,
+        tls: Callable[[], ssl.SSLContext] | None = None,
+    ) -> None:
+        """`tls` gives what a new connection is encrypted with; without it, none is."""
         super().__init__(config)
+        self._tls = tls
+        self._greeting: dict[asyncio.Task[None], None] = {}  # connections that shake hands
         self._seats = Seats(limits)
         self._faults = Faults()
         self._tasks: list[asyncio.Task[None]] = []
@@ -81,9 +90,10 @@ class Serving(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As in uvicorn."""
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._greeting]
+        for task in tasks:
             task.cancel()
-        await asyncio.wait(self._tasks)
+        await asyncio.wait(tasks)
         await super().shutdown(sockets)
 
     async def _take(self, listener: socket.socket) -> None:
@@ -111,9 +121,30 @@ class Serving(uvicorn.Server):
             sock.close()
             return
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        if not self._tls:
+            await self._connect(sock)
+            return
+        while len(self._greeting) >= self._seats.limits.seats:  # the oldest has waited longest
+            oldest = next(iter(self._greeting))
+            del self._greeting[oldest]
+            oldest.cancel()
+        task = asyncio.create_task(self._greet(sock, self._tls()))
+        self._greeting[task] = None
+        task.add_done_callback(lambda done: self._greeting.pop(done, None))
+
+    async def _greet(self, sock: socket.socket, tls: ssl.SSLContext) -> None:
+        """Shake hands, while others are accepted; a client that cannot is its own affair."""
+        told = "A connection could not be encrypted"
+        with self._faults.survived(told, sock.close), suppress(OSError):
+            await self._connect(sock, tls, self._seats.limits.head)
+
+    async def _connect(
+        self, sock: socket.socket, tls: ssl.SSLContext | None = None, patience: float | None = None
+    ) -> None:
         await asyncio.get_running_loop().connect_accepted_socket(
-            lambda: HttpConnection(self.config, self.server_state, {}, self._seats), sock
-        )
+            lambda: HttpConnection(self.config, self.server_state, {}, self._seats), sock,
+            ssl=tls, ssl_handshake_timeout=patience,
+        )  # fmt: skip
 
     async def _look(self, listeners: list[socket.socket]) -> None:
         """Close overdue connections, for ever; stop this server once its listeners are dead."""

@@ -1,6 +1,7 @@
 """A bridge whose engine is elsewhere: through a bad line, with a foreign reader watching."""
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -11,6 +12,7 @@ import pytest
 from engine.ipc.segments import folder
 from tests.attack.running import Reader
 from tests.support.bridge import read, running
+from tests.support.certificates import Authority
 from tests.support.echo import installed, mark_of
 from tests.support.line import Line
 from tests.support.serving import serving
@@ -203,3 +205,33 @@ def test_an_unreachable_or_refusing_server_is_told_and_is_no_death(tmp_path):
         assert told["state"] == "RECONNECTING"
         assert "it needs its token: give it with --engine-token" in told["reason"]
         assert told["restarts"] == 0
+
+
+def test_a_certificate_that_is_not_trusted_is_told_until_it_is_replaced(tmp_path):
+    """Of another authority, expired, then right, while both ends run; the token is right."""
+    token = "0123456789abcdef-0123456789abcdef"
+    ours, others = Authority(tmp_path), Authority(tmp_path, "others")
+    path, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+
+    def use(certificate) -> None:
+        shutil.copy(certificate.key, key)
+        shutil.copy(certificate.path, path)
+
+    use(others.certificate())
+    with (
+        served(tmp_path, "--token", token, "--tls-cert", path, "--tls-key", key) as server,
+        running(
+            tmp_path / "bridge", "--name", f"Xtls{os.getpid()}", "--pipeline", "echo",
+            "--source", "pattern:", "--engine", f"wss://127.0.0.1:{server.port}",
+            "--engine-ca", ours.path, "--engine-token", token,
+            env=installed(tmp_path / "plug-ins of the bridge"),
+        ) as bridge,
+    ):  # fmt: skip
+        told = bridge.until(lambda told: "cannot be trusted" in told["reason"], WAIT)
+        assert "; name its authority's file with --engine-ca." in told["reason"]
+        assert told["state"] == "RECONNECTING"
+        use(ours.certificate(expired=True))
+        bridge.until(lambda told: "expired" in told["reason"], WAIT)
+        use(ours.certificate())
+        told = bridge.until(lambda told: told["state"] == "RUNNING" and told["frames_new"], WAIT)
+        assert (told["restarts"], told["error"]) == (0, "")
