@@ -1,20 +1,22 @@
 """Words that no prompt may have (`--blocked-words FILE`): for prompts sent by the public.
 
-A line of the file is one word or phrase. Whole words are compared, without case and accents, also
-disguised: digits for letters, a letter three times or more, letters that each stand alone. What is
-no disguise is a word inside another one, and a letter that is merely doubled: English is full of
-both.
+A line of the file is one word or phrase. Whole words are compared, without case and accents, in
+the English forms that `stylize` reads as the same word, and also disguised: digits or letters that
+look alike for letters, a letter three times or more, letters that each stand alone. What is no
+disguise is a word inside another one, and a letter that is merely doubled: English is full of both.
 """
 
 import logging
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby, pairwise
 from pathlib import Path
 
 from bridge.state.change import Setter
+from engine.catalog.lexicon import WORDS_OF_THEIR_OWN, bases
 from engine.system.texts import counted
 
 log = logging.getLogger(__name__)
@@ -25,10 +27,14 @@ LEAST = 3  # letters of a word that is also found disguised
 SPELLED = 4  # letters of a word that is found among other letters that each stand alone
 REFUSAL = "This prompt has a word that is blocked here."  # names no word: the public reads it
 
-UNMARKED = str.maketrans("øłđıſ", "oldis")  # letters that Unicode does not take apart
+# Letters that Unicode does not take apart, small capitals
+UNMARKED = str.maketrans("øłđıſᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "oldisabcdefghijklmnoprstuvwyz")
+# Cyrillic and Greek letters, as in a Latin word
+LOOK_ALIKES = str.maketrans("авеёһіїјкмнорсѕтухԁԛԝαβεικνορτυχ", "abeehiijkmhopcstyxdqwabeiknoptyx")
 DISGUISES = str.maketrans("03457@$", "oeastas")
 ONE = ("i", "l")  # what a 1 may stand for
 SYMBOLS = "@$"
+WORD, LATIN = re.compile(r"[^\W_]+"), re.compile("[a-z]")
 ASCII_WORD, ASCII_LOOSE = re.compile(r"[a-z0-9]+"), re.compile(r"[a-z0-9@$]+")
 # Scripts whose words follow each other without a space: Thai to Khmer, kana, Han, and their rest
 UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
@@ -125,9 +131,10 @@ class WordList:
         folded = fold(text)
         plain = _words(folded)
         for number, word in enumerate(plain):
-            for phrase, line in self._plain.get(word, ()):
-                if (*plain[number : number + len(phrase)],) == phrase:
-                    return line
+            for reading in _readings(word):
+                for phrase, line in self._plain.get(reading, ()):
+                    if _equal(plain[number : number + len(phrase)], phrase, str.__eq__):
+                        return line
         for joined, line in self._inside:
             if joined in folded:
                 return line
@@ -139,14 +146,15 @@ class WordList:
     def _disguised(self, words: Sequence[str], one: str) -> str:
         bare = [_undisguised(word, one) for word in words]
         for number, word in enumerate(bare):
-            for phrase, line in self._loose.get(_squashed(word), ()):
-                part = bare[number : number + len(phrase)]
-                if len(part) == len(phrase) and all(map(_alike, part, phrase)):
-                    return line
+            for reading in _readings(word):
+                for phrase, line in self._loose.get(_squashed(reading), ()):
+                    if _equal(bare[number : number + len(phrase)], phrase, _alike):
+                        return line
         for letters in _letters_alone(words):
             run = _undisguised(letters, one)
-            if line := self._alone.get(run, ""):
-                return line
+            for reading in _readings(run):
+                if line := self._alone.get(reading, ""):
+                    return line
             for place in range(len(run) - SPELLED + 1):
                 for joined, line in self._spelled.get(run[place : place + SPELLED], ()):
                     if run.startswith(joined, place):
@@ -167,7 +175,27 @@ def fold(text: str) -> str:
         and unicodedata.category(char) != "Cf"  # zero width, soft hyphens
         and not "\ufe00" <= char <= "\ufe0f"  # how the letter before is drawn
     )
-    return unicodedata.normalize("NFC", "".join(kept)).translate(UNMARKED)
+    plain = unicodedata.normalize("NFC", "".join(kept)).translate(UNMARKED)
+    return WORD.sub(_latin, plain)
+
+
+def _latin(word: re.Match[str]) -> str:
+    """A word with a Latin letter in Latin letters, as far as others look like them."""
+    return word[0].translate(LOOK_ALIKES) if LATIN.search(word[0]) else word[0]
+
+
+@lru_cache(maxsize=1 << 14)  # as many words as a long prompt has, each asked for twice
+def _readings(word: str) -> tuple[str, ...]:
+    """A word, and what it may be a form of."""
+    return (word,) if word in WORDS_OF_THEIR_OWN else (word, *bases(word))
+
+
+def _equal(words: Sequence[str], phrase: Phrase, alike: Callable[[str, str], bool]) -> bool:
+    """Whether words, or what they are forms of, are a phrase."""
+    return len(words) == len(phrase) and all(
+        any(alike(reading, asked) for reading in _readings(word))
+        for word, asked in zip(words, phrase, strict=True)
+    )
 
 
 def read(text: str) -> Iterator[tuple[str, Phrase]]:

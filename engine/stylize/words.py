@@ -23,28 +23,13 @@ from engine.catalog.lexicon import (
     SPELLED,
     STOP_WORDS,
     Colour,
+    bases,
     folded,
     grammar,
 )
 from engine.stylize.colours import written
 
 KNOWN = {*COLOURS, *FORMS, *LOOKS, *MODIFIERS}
-# What a word is a form of: seas, boxes, cherries, leaves; foggy, wavy, spotted, painted, burning.
-# A short closed syllable doubles its end before an ending: `tiny` is not a form of `tin`.
-ENDING = "(?:y|ed|ing|ish)"
-ENDINGS = tuple(
-    (re.compile(ended), stem)
-    for ended, stem in (
-        (r"(.{2,}[^su])s", r"\1"),
-        (r"(.+(?:[sxzo]|ch|sh))es", r"\1"),
-        (r"(.{2,})ies", r"\1y"),
-        (r"(.{2,})ves", r"\1f"),
-        (r"(.{2,})ves", r"\1fe"),
-        (rf"(.+([^aeiou]))\2{ENDING}", r"\1"),
-        (rf"(?![^aeiou]*[aeiou][^aeiouwxy]{ENDING}$)(.+[^aeiou]){ENDING}", r"\1"),
-        (rf"(.+([^aeiou])(?<!\2\2)){ENDING}", r"\1e"),
-    )
-)
 GERMAN_ENDINGS = ("en", "er", "es", "em", "ern", "e", "n", "s")
 # What a French or Spanish word is a form of: nuages, flores, châteaux; verte, brumeuses, vives,
 # anciennes, claires, doradas. The endings of the second kind leave at least four letters.
@@ -275,7 +260,7 @@ def _simple(word: str) -> str:
         return name
     if len(word) > LONGEST_WORD or word in grammar.NO_FORMS:
         return ""
-    english = next((form for form in _forms(word) if form in KNOWN), "")
+    english = next((form for form in bases(word) if form in KNOWN), "")
     plurals = (SAME.get(single, "") for single in _singles(word))
     return english or next(filter(None, plurals), "") or _german(word)
 
@@ -288,13 +273,6 @@ def _singles(word: str) -> Iterator[str]:
 
 def _is_romance(word: str) -> bool:
     return word in ROMANCE or not ROMANCE.isdisjoint(_singles(word))
-
-
-def _forms(word: str) -> Iterator[str]:
-    """What a word may be a form of, in English."""
-    for ended, stem in ENDINGS:
-        if found := ended.fullmatch(word):
-            yield found.expand(stem)
 
 
 def _german(word: str) -> str:

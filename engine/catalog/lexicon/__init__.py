@@ -8,13 +8,14 @@ import re
 from unicodedata import normalize
 
 from engine.catalog.lexicon import culture, languages, nature, things
-from engine.catalog.lexicon.grammar import STOP_WORDS
+from engine.catalog.lexicon.forms import bases
+from engine.catalog.lexicon.grammar import NO_FORMS, STOP_WORDS
 from engine.catalog.lexicon.palette import COLOURS, MODIFIERS, Colour, Modifier
 from engine.catalog.lexicon.table import Look, parsed
 
 __all__ = [
     "AMBIENT", "COLOURS", "FORMS", "GERMAN", "LOOKS", "MODIFIERS", "ROMANCE", "SAME", "SPELLED",
-    "STOP_WORDS", "WORDS", "Colour", "Look", "Modifier", "folded",
+    "STOP_WORDS", "WORDS", "WORDS_OF_THEIR_OWN", "Colour", "Look", "Modifier", "bases", "folded",
 ]  # fmt: skip
 
 ACCENTS = re.compile("[\u0300-\u036f]")  # apart from their letters
@@ -60,3 +61,5 @@ GERMAN = {_plain[name]: same for name, same in _languages["german"].items()}
 # Languages in which adjectives follow their noun.
 ROMANCE = {_plain[name] for key in ("french", "spanish") for name in _languages[key]} - {*GERMAN}
 WORDS = tuple(dict.fromkeys([*COLOURS, *MODIFIERS, *_looks, *_forms, *_foreign]))
+# As `folded` returns them: these are read as forms of no other word.
+WORDS_OF_THEIR_OWN = frozenset([*_english, *SAME, *STOP_WORDS, *NO_FORMS])

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.state.blocked import REFUSAL, UNSPACED, BlockedWords, WordList, fold, read
 from bridge.state.change import By, Setter
-from engine.catalog.lexicon import WORDS
+from engine.catalog.lexicon import WORDS, WORDS_OF_THEIR_OWN
 from tests.support.bridge import refused_here, running
 
 LIST = """
@@ -31,13 +31,14 @@ def found(text: str, lines: str = LIST) -> str:
     "damn", "a DAMN cat", "Dámn!", "ｄａｍｎ", "d4mn", "daaaaamn", "d.a.m.n", "D A M N", "d-a_m n",
     "da\u200bmn", "so daMMMn d4mn", "a$$", "a s s", "bloody   hell", "bl00dy-h3ll", "BLOODY\nHELL",
     "b l o o d y h e l l", "ecole", "une ÉCOLE", "e\u0301cole", "1488", "说你好吗", "x d a m n y",
+    "damned", "d4mning", "asses", "a s s e s", "bloody hells", "d\u0430mn", "ᴅᴀᴍɴ",
 ])  # fmt: skip
 def test_a_blocked_word_is_found_however_it_is_disguised(text):
     assert found(text)
 
 
 @pytest.mark.parametrize("text", [
-    "", "dam", "damned", "daamn", "a glass of wine", "as", "assess", "a s", "hello bloody", "148",
+    "", "dam", "damnit", "daamn", "a glass of wine", "as", "assess", "a s", "hello bloody", "148",
     "14880", "hell, bloody", "starry night", "U.S.S.", "你", "0 0 0", "oooo", "a, b and c",
 ])  # fmt: skip
 def test_what_only_looks_like_one_is_left_alone(text):
@@ -47,7 +48,7 @@ def test_what_only_looks_like_one_is_left_alone(text):
 def test_no_common_word_is_taken_for_another():
     """Half of the words that prompts are made of are blocked, and the others are free."""
     words = sorted({fold(word) for name in WORDS for word in name.split() if word.isalpha()})
-    words = [word for word in words if not UNSPACED.search(word)]
+    words = [word for word in words if word in WORDS_OF_THEIR_OWN and not UNSPACED.search(word)]
     assert len(words) > 500
     drawn = random.Random(7)
     drawn.shuffle(words)
