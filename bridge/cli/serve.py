@@ -106,7 +106,7 @@ def _greet(
 def _drain(sessions: Sessions, stop: threading.Event, seconds: float, console: Console) -> None:
     """Warn those that are connected and give them time; a second signal ends it at once."""
     stop.clear()
-    sessions.drain("This server is being shut down.", seconds)
+    sessions.drain("The server is being shut down.", seconds)
     if not sessions.busy:
         return
     console.print(f"Bridges are warned: ending in {seconds:g} s, or at once by Ctrl-C.")

@@ -51,6 +51,7 @@ from engine.ipc.messages import (
     FrameMade,
     FrameRequest,
     LineLost,
+    LineNote,
     LoadPipeline,
     LoadProgress,
     ParameterSnapshot,
@@ -270,6 +271,7 @@ class WorkerClient:
         self.tried = ""  # the last such, which holds if the process lives
         self.invents = False  # generates without input: it was granted no frames
         self.line = ""  # why the machine that computes cannot be reached, in a sentence
+        self.note = ""  # what to know of it while it can be, in a sentence
         self.device = ""
         self.error = ""
         self.code: int | None = None
@@ -701,6 +703,8 @@ class WorkerClient:
                 self.degraded = text
             case LineLost(text=text):
                 self.line = text
+            case LineNote(text=text):
+                self.note = text
             case RungTried(what=what):
                 self.trying, self.tried = what, what or self.tried
             case WorkerFailed(text=text, code=code, unforeseen=unforeseen, blames=blames):

@@ -394,8 +394,8 @@ class EngineHost:
             )
         if self._line:
             return self._line
-        if link and link.degraded:
-            return link.degraded
+        if link and (told := link.note or link.degraded):
+            return told
         if warming := self._warming:
             return warming
         if first := self._first_block:

@@ -19,7 +19,7 @@ from engine.ipc.segments import PRIVATE_NAME
 from engine.ipc.typed import Few, Letters, Told, Vocabulary, Within, Written
 from engine.parameters import Value
 
-VERSION = 8
+VERSION = 9
 
 MOST_REQUESTED = 64  # frames that a block may take
 MOST_MADE = 1000  # frames that a block may give
@@ -349,6 +349,15 @@ class LineLost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LineNote:
+    """What a person should know of the machine that computes while it still does, in a sentence,
+    such as that it is being shut down. Empty once that is over.
+    """
+
+    text: Sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerFailed:
     """The worker's last message if it exits because of an error: a sentence, and its exit status.
     `unforeseen` means that the log has the details. `blames` are the load
@@ -368,7 +377,7 @@ WorkerMessage: TypeAlias = (
     WorkerHello | Alive | TimeLimit | PipelineLoading | LoadProgress | PipelineSwapped
     | PipelineKept | PipelineReady | FrameRequest | RingAttached | RingLost | RingMade | RingShort
     | FrameMade | BlockMade | BlockPrepared | BlockUnusable | QualityReduced | RungTried
-    | LineLost | WorkerFailed
+    | LineLost | LineNote | WorkerFailed
 )  # fmt: skip
 
 FROM_BRIDGE: Vocabulary[BridgeMessage] = Vocabulary(

@@ -3,7 +3,8 @@
 To its bridge it is a worker like any other: the same messages, the same rings. It passes on what it
 is granted and what comes back, and has no engine of its own. A line that is cut is no death: the
 session continues on the server (`line.py`), and the bridge is told (`LineLost`). With a second
-server, whose engine is loaded too, that one takes over; the first becomes its standby.
+server, whose engine is loaded too, that one takes over; the first becomes its standby. So it does
+at once if the first says that it is leaving.
 
 The main thread reads the bridge's messages and sends frames; each line has a thread, which decodes
 what comes back; "heartbeat" shows that the process is alive; "files" reads the files that are sent.
@@ -34,6 +35,7 @@ from engine.ipc.messages import (
     FrameGrant,
     FrameRequest,
     LineLost,
+    LineNote,
     LoadPipeline,
     ParameterSnapshot,
     PipelineLoading,
@@ -137,6 +139,7 @@ class Other:
         codec = codec_of(settings.coding)
         self.frames = FrameSender(self.line.send, codec, alpha=settings.alpha)
         self.decoder: Decoder | None = None
+        self.leaving = ""  # that the server will end, in a sentence
 
 
 class Relay:
@@ -156,7 +159,7 @@ class Relay:
         self._prepare: PrepareBlock | None = None
         self._parameters: type[Parameters] | None = None
         self._load: type[Load] | None = None
-        self._told_line = ""
+        self._told_line = self._told_note = ""
         self._began = perf_counter()
         self._failure: WorkerFailed | None = None
         self._sharer = Sharer(self._shared)
@@ -327,7 +330,7 @@ class Relay:
         with self._lock:
             if line.connected:
                 if not line.resumed:
-                    other.given = Given()
+                    other.given, other.leaving = Given(), ""
                 other.decoder = None
                 other.frames.restart()
                 other.given.steer = None  # the newest may have been lost
@@ -346,8 +349,14 @@ class Relay:
                 self._sharer.send(name, start, other.frames)
             case GuidesWanted(wanted=wanted):
                 other.given.guided = wanted
-            case Leaving(text=text):
-                sys.stderr.write(f"{line.server.name}: {text}\n")
+            case Leaving(text=text, seconds=seconds):
+                with self._lock:
+                    why = text.rstrip(".")
+                    name = line.server.name
+                    other.leaving = f"{why}: the engine on {name} ends within {seconds:g} s."
+                    self._change_over()
+                    self._give()
+                self._tell_line()
             case WorkerFailed() if other is not self._active:
                 sys.stderr.write(f"The standby on {line.server.name}: {message.text}\n")
                 with self._lock:
@@ -409,22 +418,32 @@ class Relay:
             self._tell_line()
 
     def _change_over(self) -> None:
-        """Let the standby take over from a line that has been lost for a while."""
+        """Let the standby take over from a line that has been lost for a while, or a server that is
+        leaving, which then need not wait for this relay.
+        """
         now, active = perf_counter(), self._active
-        if active.line.connected or now - active.line.lost_at < TAKE_OVER:
+        lost = not active.line.connected and now - active.line.lost_at >= TAKE_OVER
+        if not (lost or active.leaving):
             return
-        ready = (o for o in self._others if o.line.connected and o.given.ready)
+        ready = (o for o in self._others if o.line.connected and o.given.ready and not o.leaving)
         if other := next(ready, None):
-            sys.stderr.write(f"{other.line.server.name} takes over: {active.line.trouble}\n")
+            why = active.leaving or active.line.trouble
+            sys.stderr.write(f"{other.line.server.name} takes over: {why}\n")
             self._active = other
+            if active.leaving:
+                active.line.say(Stop())
+                active.given = Given(retry_at=now + AGAIN)
             other.frames.restart()
             if self._prepare:
                 other.given.prepare = None
             self._tell(PipelineReady(device=other.given.device))
 
     def _tell_line(self) -> None:
-        """Tell the bridge of a line that is lost, and back."""
-        line = self._active.line
+        """Tell the bridge of a line that is lost, and back, and of a server that is leaving."""
+        line, note = self._active.line, self._active.leaving
+        if note != self._told_note:
+            self._told_note = note
+            self._tell(LineNote(text=brief(note)))
         text = "" if line.connected else line.trouble
         if not line.connected and not text and perf_counter() - self._began > FIRST:
             text = f"Connecting to the engine on {line.server.name}."

@@ -235,3 +235,42 @@ def test_a_certificate_that_is_not_trusted_is_told_until_it_is_replaced(tmp_path
         use(ours.certificate())
         told = bridge.until(lambda told: told["state"] == "RUNNING" and told["frames_new"], WAIT)
         assert (told["restarts"], told["error"]) == (0, "")
+
+
+def test_a_server_that_is_shut_down_warns_and_its_standby_takes_over_at_once(tmp_path):
+    with (
+        served(tmp_path, "--drain", "50") as near,
+        served(tmp_path, "--drain", "50", name="other") as far,
+        staged(
+            tmp_path, f"ws://127.0.0.1:{near.port}", "--standby", f"ws://127.0.0.1:{far.port}"
+        ) as stage,
+    ):
+        stage.runs()
+        end = time.perf_counter() + WAIT
+        while [each["state"] for each in far.sessions] != ["WARMUP"]:
+            assert time.perf_counter() < end, far.sessions
+            time.sleep(0.1)
+        stage.seen.mark()
+        near.process.send_signal(signal.SIGTERM)
+        stage.set(mark=200)
+        began = time.perf_counter()
+        stage.shows(200)
+        assert near.process.wait(30) == 0
+        assert time.perf_counter() - began < 10, "nobody is there: it does not wait"
+        figures = stage.seen.read()
+        assert (figures.black, figures.gap < 2) == (0, True)
+        far.process.send_signal(signal.SIGTERM)
+        told = stage.bridge.until(lambda told: "shut down" in told["reason"], WAIT)
+        assert told["state"] == "RUNNING"
+        assert f"127.0.0.1:{far.port} ends within 50 s" in told["reason"]
+        far.process.send_signal(signal.SIGTERM)
+        assert far.process.wait(30) == 0
+        assert time.perf_counter() - began < 45
+        told = stage.bridge.until(lambda told: told["state"] == "RECONNECTING", WAIT)
+        assert (told["restarts"], told["error"]) == (0, "")
+
+
+def test_a_server_ends_by_itself_when_nobody_comes(tmp_path):
+    with served(tmp_path, "--idle-exit", "1") as server:
+        assert server.process.wait(WAIT) == 0
+    assert any("No bridge has come" in line for line in server.lines)
