@@ -253,6 +253,11 @@ def _serve(add: Adder) -> None:
     )  # fmt: skip
     serve.add_argument("--tls-key", metavar="FILE", help="its key, without a password")
     serve.add_argument(
+        "--tokens", metavar="FILE",
+        help="tokens of others beside the server's own, a line for each: NAME TOKEN, or NAME TOKEN "
+        "MOST for at most so many engines",
+    )  # fmt: skip
+    serve.add_argument(
         "--behind-tls-proxy", action="store_true",
         help="serve without TLS only what comes through a proxy that has it",
     )  # fmt: skip

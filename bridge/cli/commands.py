@@ -337,7 +337,7 @@ def _serve(options: argparse.Namespace, console: Console) -> None:
     settings = _settings(options)
     orders = Orders(
         options.sessions, options.keep_session, options.idle_exit, options.drain,
-        options.tls_cert, options.tls_key, behind_proxy=options.behind_tls_proxy,
+        options.tls_cert, options.tls_key, options.tokens, behind_proxy=options.behind_tls_proxy,
     )  # fmt: skip
     logs.hide(settings.secrets)
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]

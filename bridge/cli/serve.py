@@ -17,6 +17,7 @@ from bridge.errors import CommandError, ExitStatus, UsageError
 from bridge.serve.app import created
 from bridge.serve.doors import Door, door, own_folder
 from bridge.serve.files import Store
+from bridge.serve.holders import holders_in
 from bridge.serve.server import Sessions
 from bridge.serve.session import Ground
 from bridge.settings import Settings
@@ -24,6 +25,7 @@ from bridge.state.catalog import installed_catalog
 from bridge.system import logs
 from bridge.system.descriptors import raise_limit
 from bridge.system.endings import stop_event
+from bridge.system.paths import place
 from bridge.system.ports import taken
 from bridge.system.windows import awake
 from bridge.workers.machine import LocalMachine
@@ -46,6 +48,7 @@ class Orders:
     drain_s: float
     certificate: str = ""
     key: str = ""
+    tokens: str = ""
     behind_proxy: bool = False
 
 
@@ -55,7 +58,10 @@ def serve(settings: Settings, orders: Orders, console: Console) -> None:
     check_token(settings)
     way = door(settings, orders.certificate, orders.key, behind_proxy=orders.behind_proxy)
     token = token_of(settings)
-    logs.hide([token, Rules(token=token).view_token])
+    if orders.tokens and not token:
+        raise UsageError("--tokens are beside the server's own token: add --token or --lan.")
+    holders = holders_in(place(orders.tokens), token) if orders.tokens else []
+    logs.hide([token, Rules(token=token).view_token, *(holder.token for holder in holders)])
     raise_limit()
     sweep()
     wake_in_time()
@@ -64,7 +70,8 @@ def serve(settings: Settings, orders: Orders, console: Console) -> None:
         running.enter_context(awake(not settings.allow_sleep))
         try:
             machine = LocalMachine(settings, catalog, lambda row: row.load(), lambda _: None)
-            http = HttpServer(None, settings, token)
+            named = tuple((holder.token, holder.name) for holder in holders)
+            http = HttpServer(None, settings, token, holders=named)
         except ValueError as error:
             raise UsageError(str(error)) from None
         try:
@@ -75,7 +82,7 @@ def serve(settings: Settings, orders: Orders, console: Console) -> None:
         running.callback(http.close)
         folder = own_folder(settings)
         ground = Ground(machine, catalog, Store(folder / "files"), folder / "sessions", __version__)
-        sessions = Sessions(ground, orders.most, orders.keep_s)
+        sessions = Sessions(ground, orders.most, orders.keep_s, holders)
         running.callback(sessions.close)
         app = created(sessions, machine, catalog, settings.name, way)
         certificate = way.certificate

@@ -1,10 +1,10 @@
 """The token of `--lan`: one for all runs, in the data folder, so that a link stays valid."""
 
 import logging
-import re
 import secrets
 from pathlib import Path
 
+from bridge.control.http.rules import TOKEN
 from bridge.control.http.server import LOOPBACK
 from bridge.errors import CommandError, ExitStatus, UsageError
 from bridge.settings import Settings
@@ -16,7 +16,6 @@ from engine.remote.address import Server
 
 log = logging.getLogger(__name__)
 
-TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,256}")  # long enough, and unescaped in a URL or cookie
 LARGEST = 1 << 10  # bytes of its file
 
 

@@ -5,19 +5,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, WebSocket
+from fastapi import FastAPI, Request, WebSocket
 from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp
 
 from bridge import __version__
-from bridge.control.http.guard import Guard
+from bridge.control.http.guard import HOLDER, Guard
 from bridge.control.http.methods import takes
 from bridge.control.http.rules import Rules
 from bridge.control.http.texts import JSONResponse
-from bridge.serve.doors import BehindProxy, Door
+from bridge.serve.doors import PROBES, BehindProxy, Door
 from bridge.serve.machine import machine_routes
 from bridge.serve.server import RelayConnection, Sessions, told
+from bridge.serve.session import EngineSession
 from bridge.workers.machine import LocalMachine
 from engine.catalog.rows import Catalog
 from engine.remote import wire
@@ -59,10 +60,10 @@ def _app(
         return JSONResponse({"ready": status == 200, "reason": sessions.draining}, status)
 
     @app.get("/api/v1/sessions")
-    def listed() -> dict[str, Any]:
+    def listed(request: Request) -> dict[str, Any]:
         return {
             "name": name, "release": __version__, "draining": sessions.draining,
-            "most": sessions.most, "sessions": told(sessions.all),
+            "most": sessions.most, "sessions": told(_seen(sessions, request)),
             "gpus": [
                 {"name": gpu.name, "free": gpu.free, "total": gpu.total} for gpu in machine.gpus()
             ],
@@ -74,7 +75,13 @@ def _app(
 
     app.include_router(machine_routes(machine, catalog))
     app.add_exception_handler(StarletteHTTPException, _refused)
-    return Guard(app, rules, partial(takes, app.routes))
+    return Guard(app, rules, partial(takes, app.routes), free=PROBES)
+
+
+def _seen(sessions: Sessions, request: Request) -> list[EngineSession]:
+    """The sessions that a request may see: a holder's own, or with the server's own token all."""
+    holder = request.scope.get(HOLDER, "")
+    return [session for session in sessions.all if holder in ("", session.holder)]
 
 
 def _refused(_: Any, error: Exception) -> JSONResponse:

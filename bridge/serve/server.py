@@ -11,6 +11,8 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from bridge.control.http.guard import HOLDER, READS_ONLY
+from bridge.serve.holders import Holder
 from bridge.serve.session import EngineSession, Ground
 from engine.ipc.typed import ProtocolError
 from engine.remote.codec import CodecError, codec_of
@@ -34,8 +36,12 @@ class RefusedError(Exception):
 class Sessions:
     """All sessions; any thread may call any method, and none waits."""
 
-    def __init__(self, ground: Ground, most: int, keep_s: float) -> None:
+    def __init__(
+        self, ground: Ground, most: int, keep_s: float, holders: Iterable[Holder] = ()
+    ) -> None:
         """At most `most` at a time; one without a connection is kept for `keep_s` seconds."""
+        self._shares = {holder.name: holder.most for holder in holders}
+        self._count = 0  # of all there have been
         self._ground = replace(ground, make_room=self._make_room)
         self.most, self._keep_s = most, keep_s
         self._sessions: dict[str, EngineSession] = {}
@@ -45,19 +51,27 @@ class Sessions:
         self.empty_since = perf_counter()
         threading.Thread(target=self._mind, name="sessions", daemon=True).start()
 
-    def take(self, hello: RelayHello) -> EngineSession:
-        """The session that a relay asks for, or a new one; RefusedError if it cannot have one."""
+    def take(self, hello: RelayHello, holder: str = "") -> EngineSession:
+        """The session that a relay asks for, or a new one; RefusedError if it cannot have one. Each
+        `holder`, by name, has sessions of their own.
+        """
         if len(hello.session) < NAME:
             raise RefusedError("A session needs a name that nobody can guess.")
         with self._lock:
             for name in hello.ends:
-                if ended := self._sessions.pop(name, None):
-                    ended.end("Its bridge has replaced it.")
+                if (ended := self._sessions.get(name)) and ended.holder == holder:
+                    self._end(ended, "Its bridge has replaced it.")
             found = self._sessions.get(hello.session)
+            if found and found.holder != holder:
+                raise RefusedError("This session was begun with another token.")
             if found and not found.ended:
                 return found
             if self.draining:
                 raise RefusedError(self.draining)
+            share = self._shares.get(holder)
+            mine = [session for session in self.all if session.holder == holder]
+            if share is not None and len(mine) >= share and not self._make_room(mine):
+                raise RefusedError(f"The token of {holder} is for {share} at a time.")
             if len(self._sessions) >= self.most and not self._make_room():
                 raise RefusedError(
                     f"All {self.most} places are taken; see --sessions of `spout-bridge serve`."
@@ -67,6 +81,9 @@ class Sessions:
             except CodecError as error:
                 raise RefusedError(str(error)) from None
             made = self._sessions[hello.session] = EngineSession(hello.session, self._ground, hello)
+            self._count += 1
+            made.number, made.holder = self._count, holder
+            log.info("session %d has begun%s", made.number, f" for {holder}" if holder else "")
             return made
 
     @property
@@ -92,10 +109,11 @@ class Sessions:
         for session in self.all:
             session.end("The server ends.")
 
-    def _make_room(self) -> bool:
+    def _make_room(self, among: Iterable[EngineSession] | None = None) -> bool:
         """End the session that has been without a connection for longest, if there is one."""
         with self._lock:
-            alone = [session for session in self.all if not session.attached]
+            sessions = self.all if among is None else among
+            alone = [session for session in sessions if not session.attached]
             if not alone:
                 return False
             oldest = min(alone, key=lambda session: session.seen)
@@ -104,6 +122,7 @@ class Sessions:
 
     def _end(self, session: EngineSession, why: str) -> None:
         self._sessions.pop(session.name, None)
+        log.info("session %d has ended: %s", session.number, session.ended or why)
         session.end(why)
 
     def _mind(self) -> None:
@@ -152,6 +171,9 @@ class RelayConnection:
         """Until the relay is gone, or silent."""
         socket = self._socket
         await socket.accept()
+        if socket.scope.get(READS_ONLY):
+            await self._goodbye("This token shows the page and runs nothing.")
+            return
         try:
             session, hello = await self._greeted(sessions)
         except (ProtocolError, RefusedError) as error:
@@ -181,7 +203,8 @@ class RelayConnection:
         _, data = numbered(message.get("text") or "")
         hello = FROM_RELAY.decode(data, first=True)
         assert isinstance(hello, RelayHello)  # the first of its vocabulary
-        return await asyncio.to_thread(sessions.take, hello), hello
+        holder = self._socket.scope.get(HOLDER, "")
+        return await asyncio.to_thread(sessions.take, hello, holder), hello
 
     async def _read(self, session: EngineSession) -> None:
         while True:
@@ -238,9 +261,13 @@ def told(sessions: Iterable[EngineSession]) -> list[dict[str, Any]]:
     now = perf_counter()
     return [
         {
+            "number": session.number,
+            "holder": session.holder,
             "pipeline": session.pipeline,
             "state": str(session.state),
+            "error": session.failure,
             "connected": session.attached,
+            "silent": round(now - session.seen),
             "age": round(now - session.began),
             "fps": round(session.made.value, 1),
             "dropped": session.frames.dropped,

@@ -138,6 +138,9 @@ class EngineSession:
     def __init__(self, name: str, ground: Ground, hello: RelayHello) -> None:
         """`name` is the relay's secret: never logged or shown."""
         self.name = name
+        self.number = 0  # by which it is shown
+        self.holder = ""  # of the token it came with; empty for the server's own
+        self.failure = ""  # why its engine has died, until one runs again
         self.pipeline = ""
         self.seen = self.began = perf_counter()  # when its relay was last heard
         self.ended = ""  # why, in a sentence
@@ -451,6 +454,7 @@ class EngineSession:
                     self._guided = bool(guides)
                     self._say(GuidesWanted(wanted=self._guided))
             case SwapDone():
+                self.failure = ""
                 self._say(PipelineSwapped())
             case SwapFailed(why=why):
                 self._say(PipelineKept(text=why, unforeseen=False))
@@ -464,6 +468,8 @@ class EngineSession:
             case WorkerGone():
                 self._died(link)
             case _ if isinstance(news, PASSED_ON):
+                if isinstance(news, PipelineReady):
+                    self.failure = ""
                 self._say(news)
             case _:
                 pass
@@ -475,6 +481,7 @@ class EngineSession:
         if link is not self.link or self.ended:
             return  # on purpose
         self._end_worker()
+        self.failure = brief(link.why())
         code = Exit(link.code) if link.code in {*Exit} else Exit.BROKE
         self._failed(link.why(), code, link.blames)
 

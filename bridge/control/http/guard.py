@@ -17,7 +17,7 @@ import hmac
 import ipaddress
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -64,6 +64,7 @@ OURS = ("/api/v1/", "/page/", "/docs", "/openapi.json", "/healthz", "/readyz", "
 BEHIND = re.compile(rf"(/.+?)(?:({'|'.join(map(re.escape, OURS))}).*|/)", re.DOTALL)
 OSC = "/bridge"  # and below: the OSC addresses
 READS_ONLY = "bridge.reads_only"  # in the scope of a request that may set nothing
+HOLDER = "bridge.holder"  # in the scope of a request by a holder's token: the holder's name
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
@@ -147,8 +148,10 @@ class Guard:
         rules: Rules,
         takes: Callable[[str, str], bool],
         guesses: Guesses | None = None,
+        free: Collection[str] = OPEN,
     ) -> None:
-        self.app, self.rules, self._takes = app, rules, takes
+        """`free` are the paths that need no token."""
+        self.app, self.rules, self._takes, self._free = app, rules, takes, free
         self.guesses = guesses or Guesses()
         self._bodies = _Total()
 
@@ -237,7 +240,7 @@ class Guard:
             return False
 
     def _token_refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        if scope["path"] in OPEN:
+        if scope["path"] in self._free:
             return None
         client = scope["client"][0] if scope.get("client") else ""
         if self.guesses.waits(client):
@@ -254,6 +257,7 @@ class Guard:
             if access is Access.VIEW and KEPT.fullmatch(scope["path"]):
                 return _no(403, "This link shows the page; the show and the log need the token.")
             scope[READS_ONLY] = access is Access.VIEW
+            scope[HOLDER] = self.rules.holder(shown)
             return None
         if asked is not Access.NONE and scope["type"] == "http":
             self.guesses.right(client)
@@ -267,7 +271,7 @@ class Guard:
 
     def _access(self, token: str) -> Access:
         """What a token opens."""
-        if not self.rules.token or _same(token, self.rules.token):
+        if not self.rules.token or _same(token, self.rules.token) or self.rules.holder(token):
             return Access.ALL
         return Access.VIEW if _same(token, self.rules.view_token) else Access.NONE
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from bridge.system.networks import Networks
 
+TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,256}")  # long enough, and unescaped in a URL or cookie
 VIEW_LETTERS = 32  # of a token for viewing only: 128 bits
 HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 
@@ -18,13 +19,23 @@ HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 class Rules:
     """`hosts` are the names of this machine, in any spelling; ValueError for an invalid name.
     `token` is empty on loopback. The `readers` are other machines that may read the OSC addresses
-    without it; `here` means that other machines may do nothing else, whatever they show.
+    without it; `here` means that other machines may do nothing else, whatever they show. The
+    `holders` have tokens of their own, beside that one: each token with its holder's name.
     """
 
     hosts: frozenset[str] = frozenset({"localhost", "127.0.0.1", "::1"})
     token: str = ""
     readers: Networks = ()
     here: bool = False
+    holders: tuple[tuple[str, str], ...] = ()
+
+    def holder(self, token: str) -> str:
+        """Whose token this is; empty if it is nobody's."""
+        found = ""
+        for known, name in self.holders:  # all of them, so that the time tells nothing
+            if hmac.compare_digest(token.encode(), known.encode()):
+                found = name
+        return found
 
     @property
     def view_token(self) -> str:

@@ -47,9 +47,10 @@ class HttpServer:
         settings: Settings,
         token: str = "",
         limits: Limits | None = None,
+        holders: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        """Without a desk, only `serve` may start it. ValueError for an invalid name in `allow_host`
-        or address in `osc_allow`.
+        """Without a desk, only `serve` may start it. `holders` as in `Rules`. ValueError for an
+        invalid name in `allow_host` or address in `osc_allow`.
         """
         readers = networks(settings.osc_allow, settings.said("osc_allow"))
         readers = readers if settings.osc_lan else ()
@@ -61,7 +62,8 @@ class HttpServer:
         self._limits = limits or Limits()
         names = _names(self._host, settings.allow_host)
         try:
-            self._rules = Rules(names, token, readers, here=bool(self._here and readers))
+            here = bool(self._here and readers)
+            self._rules = Rules(names, token, readers, here=here, holders=holders)
         except ValueError as error:
             raise ValueError(f"{settings.said('allow_host')}: {error}") from None
         self._faults = Faults()
