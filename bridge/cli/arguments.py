@@ -330,8 +330,9 @@ def _prepare(add: Adder) -> None:
 def _doctor(add: Adder) -> None:
     doctor = add("doctor", help="check this machine, and print what a bug report needs")
     _add_settings(
-        doctor, "host", "port", "output_size", "gpu", "device", "folder", "models", "more_models"
-    )
+        doctor, "host", "port", "output_size", "gpu", "device", "engine", "standby",
+        "engine_token", "engine_ca", "insecure", "folder", "models", "more_models",
+    )  # fmt: skip
     doctor.add_argument(
         "--show", action="store_true", help="only what may spoil a show: updates, sleep, disk …"
     )

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from bridge.cli.tokens import check_token, servers_of, token_of
+from bridge.cli.tokens import check_token, token_of
 from bridge.control.http.rules import Rules
 from bridge.control.http.server import EVERYWHERE, LOOPBACK, HttpServer
 from bridge.control.osc.query import OscQuery
@@ -43,6 +43,7 @@ from bridge.transports import TransportError, check_sink, check_source
 from bridge.workers.launch import Ahead
 from bridge.workers.machine import LocalMachine, MachineFactory
 from bridge.workers.remote import RemoteMachine
+from bridge.workers.servers import servers_of
 from engine.catalog.ids import PASSTHROUGH
 from engine.ipc.ring import sweep
 from engine.ipc.segments import RingError

@@ -11,8 +11,6 @@ from bridge.settings import Settings
 from bridge.state.named_files import AT_START
 from bridge.system import whole_files
 from bridge.system.aside import Aside, SlowError
-from bridge.system.paths import place
-from engine.remote.address import Server
 
 log = logging.getLogger(__name__)
 
@@ -38,30 +36,6 @@ def check_token(settings: Settings) -> None:
             "or use --lan.",
             ExitStatus.UNSAFE,
         )
-
-
-def servers_of(settings: Settings) -> list[Server]:
-    """The servers whose engines a run uses, with what opens them; UsageError if a file that is
-    named cannot be read.
-    """
-    token, authority = settings.engine_token, settings.engine_ca
-    try:
-        if token.startswith("@"):
-            path = place(token[1:])
-            found = Aside().ask(
-                f"The disk of {path}", lambda: whole_files.read(path, LARGEST), AT_START
-            )
-            token = found.decode("ascii").strip()
-    except (OSError, SlowError, ValueError) as error:
-        raise UsageError(f"{settings.said('engine_token')}: {error}") from None
-    made = [Server(url, token, str(authority or "")) for url in settings.engines]
-    try:
-        for server in made:
-            server.context()
-    except OSError as error:
-        flag, why = settings.said("engine_ca"), error.strerror or str(error)
-        raise UsageError(f"{flag} {authority} cannot be used: {why}.") from None
-    return made
 
 
 def token_of(settings: Settings) -> str:

@@ -19,6 +19,7 @@ from rich.console import Console
 from bridge import __version__
 from bridge.doctor.card import PIPELINES, card
 from bridge.doctor.check import Check
+from bridge.doctor.elsewhere import engines
 from bridge.errors import ExitStatus
 from bridge.settings import Settings
 from bridge.system.ports import refusal
@@ -70,7 +71,10 @@ def _findings(settings: Settings) -> Iterator[Check]:
     yield from _machine(settings)
     yield _port(settings)
     yield _folder(settings)
-    yield from card(settings)
+    if settings.engines:
+        yield from engines(settings)
+    else:
+        yield from card(settings)
     if sys.platform == "win32":
         from bridge.doctor.spout import spout
 

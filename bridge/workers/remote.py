@@ -12,6 +12,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from time import perf_counter
 from typing import Any
@@ -28,7 +29,7 @@ from engine.catalog.rows import Catalog, PipelineRow
 from engine.cost.fit import NOTHING, Fit, Remedy
 from engine.files.library import Library
 from engine.parameters import Load, Value
-from engine.remote.address import Server
+from engine.remote.address import Server, why_not
 from engine.remote.wire import MACHINE
 from engine.system import devices
 
@@ -39,6 +40,7 @@ PATIENCE = 3.0  # seconds for an answer
 GLANCE = 0.5  # the same where a thread must not wait
 FRESH = 1.0  # seconds for which an answer is used again
 LARGEST = 8 << 20  # bytes of an answer
+CLOSED = 401, 403, 421, 429  # statuses of a server that does not let us in
 DEAD = 8  # sessions to be ended that are remembered
 
 
@@ -47,7 +49,7 @@ class Remote:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.answers = False  # it did when it was asked last
+        self.trouble = ""  # why it did not answer when it was asked last, in a sentence
         self._kept: dict[str, tuple[float, Any]] = {}
 
     def ask(self, path: str, given: Any = None, patience: float = PATIENCE) -> Any:
@@ -60,12 +62,14 @@ class Remote:
             return kept
         try:
             answer = self._answer(path, given, patience)
-            self.answers = True
+            self.trouble = ""
         except urllib.error.HTTPError as error:
-            raise ValueError(_detail(error)) from None
+            raise ValueError(_detail(self.server, error)) from None
         except (OSError, ValueError) as error:
-            log.debug("%s does not answer: %s", self.server.name, error)
-            self.answers = False
+            reason = error.reason if isinstance(error, urllib.error.URLError) else error
+            cause = reason if isinstance(reason, Exception) else error
+            self.trouble = why_not(self.server, cause)
+            log.debug("%s", self.trouble)
             return None
         self._kept = {k: v for k, v in self._kept.items() if perf_counter() - v[0] < FRESH}
         self._kept[key] = perf_counter(), answer
@@ -83,11 +87,12 @@ class Remote:
             return json.loads(answer.read(LARGEST))
 
 
-def _detail(error: urllib.error.HTTPError) -> str:
-    try:
-        return str(json.loads(error.read(LARGEST))["detail"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return f"The server answers with status {error.code}."
+def _detail(server: Server, error: urllib.error.HTTPError) -> str:
+    """What a refusal says."""
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        if error.code not in CLOSED:
+            return str(json.loads(error.read(LARGEST))["detail"])
+    return why_not(server, error, error.code)
 
 
 class RemoteWeights(Weights):
@@ -122,7 +127,7 @@ class RemoteWeights(Weights):
 
     def lack(self, row: PipelineRow, load: Load) -> Lack | None:
         """See `Weights.lack`."""
-        if row.direct or not self._remote.answers:
+        if row.direct or self._remote.trouble:
             return None
         told = self._remote.ask("/lack", _asked(row, load))
         return LacksElsewhere(row.id, told["lack"]) if told and told["lack"] else None

@@ -1,5 +1,6 @@
 """Where a server of engines is, and what opens it. Free of everything but the standard library."""
 
+import socket
 import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
@@ -7,6 +8,15 @@ from urllib.parse import urlsplit, urlunsplit
 VARIABLE = "SPOUT_BRIDGE_RELAY"  # of a relay's environment: its settings as JSON
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SCHEMES = ("wss", "ws")
+# What the status of its answer means
+STATUSES = {
+    401: "it needs its token: give it with --engine-token @FILE or SPOUT_BRIDGE_ENGINE_TOKEN",
+    403: "it refuses this token",
+    404: "nothing there serves engines; start it with `spout-bridge serve`",
+    421: "it does not know itself by this name; see its --allow-host",
+    429: "too many wrong tokens came from here; it waits half a minute",
+    503: "it has no room",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +85,21 @@ def checked(text: str, *, insecure: bool = False) -> str:
             "--insecure in a network that you trust."
         )
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+
+
+def why_not(server: Server, error: Exception, status: int = 0) -> str:
+    """Why a server cannot be used, in a sentence; `status` is that of its answer, 0 for none."""
+    at = f"The engine on {server.name}"
+    if status:
+        return f"{at} cannot be used: {STATUSES.get(status, f'it answers with status {status}')}."
+    if isinstance(error, ssl.SSLCertVerificationError):
+        cure = "name its authority's file with --engine-ca"
+        return f"{at} cannot be trusted: {error.verify_message}; {cure}."
+    if isinstance(error, ssl.SSLError):
+        return f"{at} does not answer as a wss:// server does ({error.reason or error})."
+    if isinstance(error, TimeoutError):
+        return f"{at} does not answer."
+    if isinstance(error, socket.gaierror):
+        return f"{at} is not found: {error.strerror}."
+    told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"{at} cannot be reached: {told.rstrip('.')}."

@@ -24,7 +24,7 @@ from websockets.exceptions import (
 from websockets.sync.client import ClientConnection, connect
 
 from engine.ipc.typed import ProtocolError, UnknownKindError
-from engine.remote.address import Server
+from engine.remote.address import Server, why_not
 from engine.remote.outbox import Inbox, Outbox
 from engine.remote.wire import (
     FROM_SERVER,
@@ -48,14 +48,6 @@ OPENING = 5.0  # seconds for a connection to open
 SOON, LATER = 0.1, 2.0  # seconds until it is tried again: at first, and after many failures
 REFUSED = 5.0  # the same after a refusal, which only a person can change
 CLOCKS = 10  # answers to pings of which the quickest tells the clock
-CODES = {
-    401: "it needs its token: give it with --engine-token FILE or SPOUT_BRIDGE_ENGINE_TOKEN",
-    403: "it refuses this token",
-    404: "nothing there serves engines; start it with `spout-bridge serve`",
-    421: "it does not know itself by this name; see its --allow-host",
-    429: "too many wrong tokens came from here; it waits half a minute",
-    503: "it has no room",
-}
 
 
 class Line:
@@ -263,21 +255,8 @@ def _is_refusal(error: Exception) -> bool:
 
 def _why(server: Server, error: Exception) -> str:
     """Why no connection could be opened, in a sentence."""
-    at = f"The engine on {server.name}"
-    if isinstance(error, InvalidStatus):
-        code = error.response.status_code
-        return f"{at} cannot be used: {CODES.get(code, f'it answers with status {code}')}."
-    if isinstance(error, ssl.SSLCertVerificationError):
-        cure = "name its authority's file with --engine-ca"
-        return f"{at} cannot be trusted: {error.verify_message}; {cure}."
-    if isinstance(error, ssl.SSLError):
-        return f"{at} does not answer as a wss:// server does ({error.reason or error})."
-    if isinstance(error, TimeoutError):
-        return f"{at} does not answer."
-    if isinstance(error, socket.gaierror):
-        return f"{at} is not found: {error.strerror}."
-    told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"{at} cannot be reached: {told.rstrip('.')}."
+    status = error.response.status_code if isinstance(error, InvalidStatus) else 0
+    return why_not(server, error, status)
 
 
 def _why_closed(error: Exception) -> str:

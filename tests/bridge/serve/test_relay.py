@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from bridge.doctor.elsewhere import engines
+from bridge.settings import Settings
 from engine.ipc.segments import folder
 from tests.attack.running import Reader
 from tests.support.bridge import read, running
@@ -205,6 +207,13 @@ def test_an_unreachable_or_refusing_server_is_told_and_is_no_death(tmp_path):
         assert told["state"] == "RECONNECTING"
         assert "it needs its token: give it with --engine-token" in told["reason"]
         assert told["restarts"] == 0
+        url = f"ws://127.0.0.1:{server.port}"
+        (refused,) = engines(Settings(engine=url))
+        assert "it needs its token" in refused.problem
+        row, has = engines(Settings(engine=url, engine_token=token))
+        assert (row.problem, "answers in" in row.value, "echo" in has.value) == ("", True, True)
+    (gone,) = engines(Settings(engine=url))
+    assert gone.problem.endswith("cannot be reached: Connection refused.")
 
 
 def test_a_certificate_that_is_not_trusted_is_told_until_it_is_replaced(tmp_path):
