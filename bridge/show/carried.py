@@ -6,6 +6,7 @@ NAME.show.old.
 """
 
 import logging
+import os
 import shutil
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from bridge.system import whole_files
 from engine.files.library import Library, sha256
 from engine.parameters import ParameterSpec, Value
 from engine.system import held
+from engine.system.texts import mended
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +48,38 @@ class Around:
         """Of the bridge."""
         return self.folder.name.removesuffix(".show")
 
+    @property
+    def place(self) -> Path:
+        """Where the folder really is: it may be a link, to a stick."""
+        return Path(os.path.realpath(self.folder))
+
     def beside(self, end: str) -> Path:
-        """The folder of another state of the show."""
-        return self.folder.with_name(f"{self.folder.name}.{end}")
+        """The folder of another state of the show, on the same disk."""
+        return self.place.with_name(f"{self.folder.name}.{end}")
+
+
+def _check_link(around: Around, done: str) -> None:
+    if os.path.lexists(around.folder) and not around.place.exists():
+        raise ActionError(
+            f"The show is not {done}: {around.folder} is a link to {around.place}, which is not "
+            "there; plug in its disk, or remove the link.", 507,
+        )  # fmt: skip
+
+
+def _check_others(around: Around) -> None:
+    """Refuse to put a show in place of a folder elsewhere that has other files too: the next one
+    would remove them.
+    """
+    here = Path(os.path.realpath(around.folder.parent)) / around.folder.name
+    if around.place == here or not around.place.is_dir():
+        return
+    ours = {"", "looks", *(Path(name).stem for name in (MORE_FILE, *FILES))}  # "": .DS_Store
+    for path in sorted(around.place.iterdir()):
+        if path.name.partition(".")[0] not in ours:
+            raise ActionError(
+                f"The show is not loaded: {around.folder} is a link to {around.place}, which has "
+                f"other files too, {mended(path.name)!r:.130}; give the show a folder of its own."
+            )
 
 
 # Out of this machine.
@@ -61,6 +92,7 @@ def gathered(
     bridge could read it, a sentence each. Reads the disk, LoRAs wholly. ActionError if a file
     cannot be read.
     """
+    _check_link(around, "saved")
     specs = around.specs
     missing: list[str] = []
     kept = _plain_values(values, specs, missing)
@@ -179,6 +211,8 @@ def brought(around: Around, show: ShowFile) -> Generator[Brought]:
     fresh, swapped = around.beside("new"), False
     try:
         try:
+            _check_link(around, "loaded")
+            _check_others(around)
             pictures = {
                 name: _picture(around.assets, name, png, added)
                 for name, png in show.references.items()
@@ -200,23 +234,24 @@ def brought(around: Around, show: ShowFile) -> Generator[Brought]:
         for path in added:
             with suppress(OSError):
                 held.remove(path)
-        shutil.rmtree(fresh, ignore_errors=True)
+        with suppress(OSError):
+            _clear(fresh)
         raise
 
 
 def finish(around: Around) -> None:
     """After a crash between the two steps of a swap, take the first one back."""
-    if around.beside("new").exists() and not around.folder.exists():
+    if around.beside("new").exists() and not around.place.exists():
         _take_back(around)
 
 
 def _swap(around: Around) -> None:
     old = around.beside("old")
-    shutil.rmtree(old, ignore_errors=True)
-    if around.folder.exists():
-        held.replace(around.folder, old)
+    _clear(old)
+    if around.place.exists():
+        held.replace(around.place, old)
     try:
-        held.replace(around.beside("new"), around.folder)
+        held.replace(around.beside("new"), around.place)
     except OSError:
         _take_back(around)
         raise
@@ -224,19 +259,27 @@ def _swap(around: Around) -> None:
 
 def _swap_back(around: Around) -> None:
     """As before a swap; what was swapped in is gone."""
-    shutil.rmtree(around.folder, ignore_errors=True)
+    with suppress(OSError):
+        _clear(around.place)
     _take_back(around)
 
 
 def _take_back(around: Around) -> None:
     with suppress(OSError):  # without one before, there is nothing to take back
-        held.replace(around.beside("old"), around.folder)
+        held.replace(around.beside("old"), around.place)
+
+
+def _clear(path: Path) -> None:
+    """Remove a folder, or a file of that name; of a link only itself."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        held.remove(path)
 
 
 def _write(folder: Path, show: ShowFile) -> None:
     """A new folder with the files of a show."""
-    if folder.exists():
-        shutil.rmtree(folder)
+    _clear(folder)
     for one, image in show.looks:
         whole_files.write(folder / "looks" / f"{one.number}.json", looks.content(one))
         if image:

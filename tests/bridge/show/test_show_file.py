@@ -4,9 +4,11 @@ import json
 import random
 import resource
 import struct
+import sys
 import threading
 import zipfile
 from contextlib import suppress
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from time import perf_counter, sleep
@@ -286,6 +288,49 @@ def test_what_is_saved_while_a_show_is_loaded_is_refused_and_before_it_is_waited
         patched.setattr(there.show.files, "_take", busy)
         there.show.files.load(data)
     assert len(looks.all) == 2
+    assert there.show.save() == 8
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_folder_on_a_stick_is_followed_and_a_missing_stick_refused(desk, show, there, tmp_path):
+    data, stick = prepared(desk), tmp_path / "stick"
+    folder = there.show.files._around.folder
+    (stick / "mine").mkdir(parents=True)
+    (stick / "mine" / "notes.txt").write_text("of mine")
+    there.assets.mkdir(exist_ok=True)
+    folder.symlink_to(stick / "mine")
+    (stick / "Desk.show.old").symlink_to(folder)  # whatever is there
+    with pytest.raises(ActionError, match=r"other files too, 'notes\.txt'; give the show a folder"):
+        there.show.files.load(data)
+    (stick / "mine" / "notes.txt").rename(stick / "mine.old")
+    for _ in range(2):
+        there.show.files.load(data)
+        assert len(there.show.looks.all) == 2
+    assert folder.is_symlink()
+    assert {path.name for path in stick.iterdir()} == {"mine", "mine.old", "Desk.show.old"}
+    assert there.show.save() == 8
+    assert {path.name for path in (stick / "mine" / "looks").glob("*.json")} == {
+        "1.json", "7.json", "8.json",
+    }  # fmt: skip
+    stick.rename(tmp_path / "away")
+    for deed in (partial(there.show.files.load, data), there.show.files.save):
+        with pytest.raises(ActionError, match=r"is a link to .*mine, which is not there; plug in"):
+            deed()
+    assert not stick.exists()
+    (tmp_path / "away").rename(stick)
+    there.show.files.load(data)
+
+
+def test_a_file_where_the_folder_should_be_is_kept_as_the_show_before(desk, show, there):
+    data, folder = prepared(desk), there.show.files._around.folder
+    there.assets.mkdir(exist_ok=True)
+    folder.write_text("mine")
+    for deed in (there.show.save, there.show.files.save):
+        with pytest.raises(ActionError, match=r"not saved: .* cannot be (written|read)"):
+            deed()
+    there.show.files.load(data)
+    assert folder.with_name("Desk.show.old").read_text() == "mine"
+    there.show.files.load(data)
     assert there.show.save() == 8
 
 
