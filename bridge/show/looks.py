@@ -95,6 +95,22 @@ class Looks:
                 found[given] = value
         return found
 
+    def lacks(self, look: Look) -> list[str]:
+        """Why a look cannot be recalled, a sentence each, as far as no disk is needed: its pipeline
+        is not installed, or a value is out of range. Missing files are named by the recall.
+        """
+        try:
+            content = self.holds(look)
+        except LookupError as error:
+            return [str(error.args[0])]
+        found: list[str] = []
+        for given, value in content.items():
+            try:
+                self._accepted(self._store.now.name(given), value)
+            except ValueError as error:
+                found.append(str(error))
+        return found
+
     def save(self, number: int | None = None, name: str | None = None) -> Look:
         """Save what runs now under a number, or the next free one. A look that has the number is
         replaced; it keeps its name and place.
@@ -197,9 +213,15 @@ class Looks:
                 continue
             if not spec.in_looks:
                 raise ValueError(f"no look holds {name}.")
-            former = name in self._store.now.values
-            found[name] = spec.check(self._store.now.value(name, value) if former else value)
+            found[name] = self._accepted(name, value)
         return found
+
+    def _accepted(self, name: str, value: Value) -> Value:
+        """The value as its parameter accepts it; ValueError with the reason."""
+        former = name in self._store.now.values
+        return self._store.specs[name].check(
+            self._store.now.value(name, value) if former else value
+        )
 
     def _taken(self, number: int) -> bool:
         return number in self._looks or number in self._spoilt

@@ -52,13 +52,16 @@ FADE = Field(default=None, description="Seconds; without it, `look_fade` holds."
 
 
 class LookRow(BaseModel):
-    """A look in the list. `current`: it was recalled or saved last."""
+    """A look in the list. `current`: it was recalled or saved last. `missing` says why it cannot be
+    recalled, a sentence each: its pipeline is not installed, or a value is out of range.
+    """
 
     number: int
     name: str
     pipeline: str
     saved: str
     current: bool
+    missing: list[str]
 
 
 class LookList(BaseModel):
@@ -150,6 +153,7 @@ def _looks(desk: BridgeApi) -> APIRouter:
         return LookRow(
             number=look.number, name=look.name, pipeline=look.pipeline, saved=look.saved,
             current=current is not None and current.number == look.number,
+            missing=looks.lacks(look),
         )  # fmt: skip
 
     @router.get("/looks")
@@ -172,7 +176,9 @@ def _looks(desk: BridgeApi) -> APIRouter:
 
     @router.post("/import_look", status_code=201, responses=refused(409, 507))
     def take_in(given: ExportedLook) -> LookRow:
-        """Add a look that was exported, under its own number if that is free."""
+        """Add a look that was exported, under its own number if that is free. What this machine
+        lacks for it is in the answer's `missing`; it may come later.
+        """
         return row(looks.take_in(given.root))
 
     @router.get("/looks/{number}", responses=refused(404))

@@ -165,6 +165,7 @@ def test_what_a_look_lacks_is_named_and_nothing_changes(desk, show, spoilt, why)
     with pytest.raises(ActionError, match=r"^Look 1 \(Sunset\) cannot be recalled: ") as refused:
         show.recalls.recall(1, 0)
     assert why in str(refused.value)
+    assert any(why in told for told in show.looks.lacks(show.looks.get(1))) is (why != "gone.png")
     missing = isinstance(refused.value.__cause__, AbsentError)
     assert missing is (why == "gone.png"), "which may come back"
     assert values(desk) == before
@@ -360,7 +361,14 @@ def test_the_doors_of_looks(desk, client, show):
     assert ask("POST", "looks/1/recall", {"fade": 0})[1]["current"] is True
     until(lambda: show.looks._image(9).is_file())
     assert client.get("/api/v1/looks/9/image").headers["content-type"] == "image/jpeg"
-    assert ask("POST", "import_look", ask("GET", "looks/9/export")[1])[1]["number"] == 10
+    exported = ask("GET", "looks/9/export")[1]
+    assert ask("POST", "import_look", exported)[1].items() >= {"number": 10, "missing": []}.items()
+    strange = ask("POST", "import_look", {**exported, "pipeline": "sparkle"})[1]
+    assert strange["missing"][0].startswith("Unknown pipeline 'sparkle'")
+    assert [row["missing"] for row in ask("GET", "looks")[1]["looks"]][2:] == [
+        [],
+        strange["missing"],
+    ]
     assert ask("DELETE", "looks/9") == (200, {"deleted": 9, "missing": []})
     for method, path, body in (
         ("GET", "looks/9", None), ("DELETE", "looks/9", None), ("GET", "looks/x", None),
