@@ -222,7 +222,7 @@ class Session:
         """What a performer prepares."""
         lent = Lent(
             pipeline=self._played, names=self._names, take=self._take,
-            newest=lambda: self._clock.newest, arrived=self._arrived,
+            newest=lambda: self._clock.generated, arrived=self._arrived,
             stand_by=self._stand_by, standby=lambda: self._host.standby,
             ahead=lambda: self.counters.block_time.at(0.5)[0], proposals=self._proposals,
             keep=self._keep, recalls=self._undo.recalls, recalled=self._undo.recalled,

@@ -134,6 +134,13 @@ class OutputClock:
         self._thread = threading.Thread(target=self._run, name="output clock", daemon=True)
 
     @property
+    def generated(self) -> Image | None:
+        """The newest generated image as it is held, before black, mix and freeze; None before the
+        first.
+        """
+        return self._picture
+
+    @property
     def dropped(self) -> int:
         """Generated frames that were never shown."""
         return self._pickup.dropped

@@ -13,13 +13,15 @@ class FolderLock:
     """Any thread may call either method."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._free = threading.Condition(threading.Lock())
         self._loading = False
 
     @contextmanager
-    def writing(self) -> Generator[None]:
-        """Write in this context; ActionError while a show is being loaded."""
-        with self._lock:
+    def writing(self, *, wait: bool = False) -> Generator[None]:
+        """Write in this context; ActionError while a show is being loaded, unless to `wait`."""
+        with self._free:
+            if wait:
+                self._free.wait_for(lambda: not self._loading)
             if self._loading:
                 raise ActionError("A show is being loaded; try again when it is there.")
             yield
@@ -27,9 +29,11 @@ class FolderLock:
     @contextmanager
     def loading(self) -> Generator[None]:
         """Put another show there in this context; first wait for what is being written."""
-        with self._lock:
+        with self._free:
             self._loading = True
         try:
             yield
         finally:
-            self._loading = False
+            with self._free:
+                self._loading = False
+                self._free.notify_all()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from bridge.frames.frame import Frame
+from bridge.frames.frame import Image
 from bridge.state.change import Setter
 from bridge.state.status import StandbyTold
 from engine.parameters import Value
@@ -36,7 +36,7 @@ class Lent:
     parameters of a pipeline by its id; LookupError for an unknown one. `take` sets values at once,
     as one change, and switches to a pipeline if another runs or if the values reload it; it raises
     as `BridgeApi.switch`, and nothing has changed then. It may wait for a disk. `newest` is the
-    newest frame of the output. `arrived` is whether a frame made with the snapshot of a number has
+    newest generated image. `arrived` is whether a frame made with the snapshot of a number has
     been shown, and no prompt or reference of it is still being prepared. `stand_by` loads a
     pipeline aside with some values, so that `take` of the same shows it at once, or nothing with an
     empty id; it may wait for a disk, LookupError for an unknown one, ValueError for values that it
@@ -49,7 +49,7 @@ class Lent:
     pipeline: Callable[[], str]
     names: Callable[[str], frozenset[str]]
     take: Take
-    newest: Callable[[], Frame | None]
+    newest: Callable[[], Image | None]
     arrived: Callable[[int], bool]
     stand_by: Callable[[str, Mapping[str, Value]], None] = lambda pipeline, values: None
     standby: Callable[[], StandbyTold] = StandbyTold

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from bridge.frames.encode import jpeg
-from bridge.frames.frame import Frame
+from bridge.frames.frame import Image
 from bridge.show import look as written
 from bridge.show.folder_lock import FolderLock
 from bridge.show.lent import Lent
@@ -124,11 +124,14 @@ class Looks:
                           pipeline=pipeline, values={**values}, saved=_now(),
                           more=before.more if before else {})  # fmt: skip
             look = replace(all_of, values=self.holds(all_of))
-            frame = self._lent.newest()
+            image = self._lent.newest()
             self._put(look)
-        if frame is not None:
+            if image is None:
+                with suppress(OSError):  # that of the look before
+                    held.remove(self._image(number))
+        if image is not None:
             threading.Thread(
-                target=self._picture, args=(look, frame), name="look image", daemon=True
+                target=self._picture, args=(look, image), name="look image", daemon=True
             ).start()
         return look
 
@@ -264,12 +267,14 @@ class Looks:
                 f"{what} is not saved: {path} cannot be written ({told}).", 507
             ) from error
 
-    def _picture(self, look: Look, frame: Frame) -> None:
-        """Save a look's image, in a thread of its own; the look is there without it too."""
-        data = jpeg(frame.image, WIDTH)
+    def _picture(self, look: Look, image: Image) -> None:
+        """Save a look's image, in a thread of its own; the look is there without it too. If a show
+        is being loaded, it may come with the look in it, or fail.
+        """
+        data = jpeg(image, WIDTH)
         try:
-            with self._lock.writing():
-                if self._looks.get(look.number) is look:  # neither deleted nor saved again
+            with self._lock.writing(wait=True):
+                if self._looks.get(look.number) == look:  # neither deleted nor saved again
                     self._write(self._image(look.number), data, f"The image of look {look.number}")
         except ActionError as error:
             log.warning("Look %d has no image: %s", look.number, error)

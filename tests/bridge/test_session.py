@@ -12,6 +12,7 @@ from itertools import pairwise
 from time import perf_counter
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import psutil
 import pytest
@@ -428,6 +429,9 @@ def test_the_show_controls_work_while_the_engine_is_dead(tmp_path, monkeypatch):
         assert np.array_equal(rig.place.seen[-1].frame.image, grey)
         store.update({"black": True, "black_fade": 0.3})
         rig.wait(lambda frame: not frame.image[..., :3].any())
+        image = rig.session.show.looks._image(rig.session.show.save())
+        rig.until(image.exists)
+        assert cv2.imread(str(image)).any(), "a look's image is that of the pipeline"
         store.update({"black": False, "freeze": False})
         rig.wait(lambda frame: np.array_equal(frame.image, grey))  # the last picture is an old one
         assert rig.session.status().black_frames == 0, "this black was asked for"

@@ -50,7 +50,8 @@ class FakeDesk:
         )  # fmt: skip
         lent = Lent(
             pipeline=lambda: self.now["pipeline"], names=self._names, take=self._take,
-            newest=lambda: self.latest_frame("output"), arrived=lambda number: True,
+            newest=lambda: self.now.get("generated", self.latest_frame("output").image),
+            arrived=lambda number: True,
         )  # fmt: skip
         around = Around(
             folder=folder / "Desk.show", assets=folder, library=self.weights.library,

@@ -211,7 +211,9 @@ def _looks(desk: BridgeApi) -> APIRouter:
         responses={**of_type("image/jpeg"), **refused(404)},
     )
     def image(number: Annotated[str, NUMBER]) -> Response:
-        """The output when the look was saved, 160 pixels wide."""
+        """What the pipeline showed when the look was saved, without black, mix or freeze, 160
+        pixels wide.
+        """
         return Response(looks.image(_number(number)), media_type="image/jpeg")
 
     @router.get("/looks/{number}/export", responses=refused(404))

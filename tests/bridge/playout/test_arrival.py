@@ -183,6 +183,7 @@ def test_a_frozen_picture_comes_back_from_black_as_a_new_frame(monkeypatch, fade
     before = stage.play(1, [(0.5, stage.picture)])[-1][1]
     black = stage.play(1, [(0, lambda: stage.values.update(black=True, freeze=True))])[-1][1]
     assert not black.image[..., :3].any()
+    assert (stage.clock.generated == before.image).all()
     after = stage.play(1, [(0, lambda: stage.values.update(black=False))])[-1][1]
     assert (after.image == before.image).all()
     assert after.index > black.index

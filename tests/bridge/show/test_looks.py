@@ -7,7 +7,7 @@ import threading
 import time
 import unicodedata
 from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import replace
 from time import perf_counter
 
@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bridge.frames.encode import jpeg
 from bridge.show.control import ShowControl
 from bridge.show.look import FORMAT, VERSION
 from bridge.state import names
@@ -207,7 +208,7 @@ def test_numbers_stay_with_their_looks(desk, show):
         found.recalls.recall(2)
 
 
-def test_the_image_is_of_the_output_and_made_aside(desk, show):
+def test_the_image_is_what_was_generated_and_made_aside(desk, show):
     show.save()
     until(lambda: show.looks._image(1).is_file())
     assert show.looks.image(1).startswith(b"\xff\xd8\xff")
@@ -215,6 +216,30 @@ def test_the_image_is_of_the_output_and_made_aside(desk, show):
     assert not [*show.looks._folder.iterdir()]
     with pytest.raises(ActionError, match="There is no look 1"):
         show.looks.image(1)
+    show.save()
+    until(lambda: show.looks._image(1).is_file())
+    desk.now["generated"] = None
+    show.save(1)
+    with pytest.raises(ActionError, match="Look 1 has no image"):
+        show.looks.image(1)
+
+
+def test_an_image_waits_until_a_show_is_loaded(desk, show, monkeypatch, caplog):
+    with ExitStack() as loading:
+        began = threading.Event()
+
+        def slow(image, width):
+            loading.enter_context(show.looks._lock.loading())
+            began.set()
+            return jpeg(image, width)
+
+        monkeypatch.setattr("bridge.show.looks.jpeg", slow)
+        show.save()
+        assert began.wait(20)
+        show.looks.read()  # it failed: the looks are as before
+        assert not show.looks._image(1).exists()
+    until(lambda: show.looks._image(1).is_file())
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(
