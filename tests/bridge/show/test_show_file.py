@@ -15,6 +15,8 @@ from time import perf_counter, sleep
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bridge.frames.encode import png
 from bridge.show import showfile, zipped
@@ -488,6 +490,46 @@ def test_2000_mutations_give_nothing_but_the_refusal(desk, show):
     assert told == {"This is no show file: it "}
     assert accepted < 200, "times and attributes may differ"
     assert grown < 100 << 10, "KB"
+
+
+whole: dict[str, bytes] = {}  # the files of a folder before
+
+
+@pytest.mark.slow
+@settings(max_examples=80, deadline=None, suppress_health_check=[*HealthCheck])
+@given(st.data())
+def test_a_folder_edited_by_hand_is_saved_as_a_show_that_opens(desk, data):
+    folder = desk.show.files._around.folder
+    if not folder.exists():
+        prepared(desk)
+        whole.update(everything(folder))
+    odd = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+        | st.sampled_from(["\ud800", "\u202e", [[]] * 40, 10**40]),
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner,
+                                                                    max_size=2),
+    )  # fmt: skip
+    name = data.draw(st.sampled_from([each for each in whole if each.endswith(".json")]))
+    told = at = json.loads(whole[name])
+    for _ in range(data.draw(st.integers(0, 3))):  # somewhere in it
+        inner = [at[key] for key in (at if isinstance(at, dict) else range(len(at)))]
+        inner = [each for each in inner if isinstance(each, (dict, list)) and each]
+        at = data.draw(st.sampled_from(inner)) if inner else at
+    keys = [*at] if isinstance(at, dict) else [*range(len(at))]
+    key = data.draw(st.sampled_from([*keys, "z"] if isinstance(at, dict) else keys))
+    at[key] = data.draw(odd)
+    try:
+        (folder / name).write_text(json.dumps(told))
+        desk.show._again()
+        desk.midi.maps.read()
+        looks = desk.show.looks.all
+        assert [one for one, _ in showfile.read(desk.show.files.save().data).looks] == [*looks]
+        for one in looks:
+            desk.show.looks.lacks(one)
+            desk.show.looks.rename(one.number, one.name)
+    finally:
+        for name, content in whole.items():
+            (folder / name).write_bytes(content)
 
 
 @pytest.mark.slow
