@@ -263,7 +263,7 @@ def _serve(add: Adder) -> None:
     )  # fmt: skip
     _add_settings(
         serve, "host", "port", "lan", "token", "new_token", "allow_host", "insecure", "gpu",
-        "device", "models", "more_models", "cache", "folder", "name", "log_level",
+        "device", "models", "more_models", "cache", "alarm", "folder", "name", "log_level",
     )  # fmt: skip
     serve.set_defaults(command="serve")
 

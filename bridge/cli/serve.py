@@ -21,6 +21,7 @@ from bridge.serve.holders import holders_in
 from bridge.serve.server import Sessions
 from bridge.serve.session import Ground
 from bridge.settings import Settings
+from bridge.state.alarm import Alarm
 from bridge.state.catalog import installed_catalog
 from bridge.system import logs
 from bridge.system.descriptors import raise_limit
@@ -84,6 +85,10 @@ def serve(settings: Settings, orders: Orders, console: Console) -> None:
         ground = Ground(machine, catalog, Store(folder / "files"), folder / "sessions", __version__)
         sessions = Sessions(ground, orders.most, orders.keep_s, holders)
         running.callback(sessions.close)
+        if settings.alarm:
+            alarm = Alarm(settings.alarm, settings.name, lambda: sessions.alarm)
+            running.callback(alarm.stop)
+            alarm.start()
         app = created(sessions, machine, catalog, settings.name, way)
         certificate = way.certificate
         http.serve(app, LARGEST_FRAME, (lambda: certificate.context) if certificate else None)

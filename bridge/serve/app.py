@@ -3,20 +3,22 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI, Request, WebSocket
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp
 
-from bridge import __version__
+from bridge import __version__, control
+from bridge.control.http.files import Folder, sent
 from bridge.control.http.guard import HOLDER, Guard
 from bridge.control.http.methods import takes
 from bridge.control.http.rules import Rules
 from bridge.control.http.texts import JSONResponse
 from bridge.serve.doors import PROBES, BehindProxy, Door
 from bridge.serve.machine import machine_routes
+from bridge.serve.metrics import metrics
 from bridge.serve.server import RelayConnection, Sessions, told
 from bridge.serve.session import EngineSession
 from bridge.workers.machine import LocalMachine
@@ -24,6 +26,7 @@ from engine.catalog.rows import Catalog
 from engine.remote import wire
 
 PAGE = Path(__file__).parent / "page"
+BRIDGE_PAGE = Path(control.__file__).parent / "page"  # whose styles are used too
 
 
 def created(
@@ -61,9 +64,11 @@ def _app(
 
     @app.get("/api/v1/sessions")
     def listed(request: Request) -> dict[str, Any]:
+        seen = _seen(sessions, request)
         return {
             "name": name, "release": __version__, "draining": sessions.draining,
-            "most": sessions.most, "sessions": told(_seen(sessions, request)),
+            "most": sessions.most, "keep": sessions.keep_s, "sessions": told(seen),
+            "death": "" if request.scope.get(HOLDER) else sessions.death,
             "gpus": [
                 {"name": gpu.name, "free": gpu.free, "total": gpu.total} for gpu in machine.gpus()
             ],
@@ -71,8 +76,18 @@ def _app(
 
     @app.get("/")
     def page() -> FileResponse:
-        return FileResponse(PAGE / "index.html")
+        return sent(PAGE / "index.html")
 
+    @app.get("/page/{name}")
+    def shared(name: Literal["style.css", "elements.js"]) -> FileResponse:
+        return sent(BRIDGE_PAGE / name)
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    def shown(request: Request) -> Response:
+        text = metrics(sessions, _seen(sessions, request))
+        return Response(text, media_type="text/plain; version=0.0.4")
+
+    app.mount("/page/serve", Folder(directory=PAGE))
     app.include_router(machine_routes(machine, catalog))
     app.add_exception_handler(StarletteHTTPException, _refused)
     return Guard(app, rules, partial(takes, app.routes), free=PROBES)

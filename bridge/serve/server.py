@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from bridge.control.http.guard import HOLDER, READS_ONLY
 from bridge.serve.holders import Holder
 from bridge.serve.session import EngineSession, Ground
+from bridge.state.status import EngineState
 from engine.ipc.typed import ProtocolError
 from engine.remote.codec import CodecError, codec_of
 from engine.remote.wire import FROM_RELAY, PING, SILENT, RelayHello, numbered
@@ -26,6 +27,7 @@ BACKLOG = 128  # messages that wait for a session until no more are read
 UNREAD = 512  # messages that wait for a relay until its connection is closed
 PATIENCE = 10.0  # seconds for a message to leave
 SHORT = 120  # bytes of a close reason, which the protocol limits to 123
+ALARM = 10.0  # seconds for which a death is told
 NAME = 16  # least letters of a session's name, which is a secret
 
 
@@ -42,12 +44,14 @@ class Sessions:
         """At most `most` at a time; one without a connection is kept for `keep_s` seconds."""
         self._shares = {holder.name: holder.most for holder in holders}
         self._count = 0  # of all there have been
-        self._ground = replace(ground, make_room=self._make_room)
-        self.most, self._keep_s = most, keep_s
+        self._ground = replace(ground, make_room=self._make_room, died=self._note_death)
+        self.most, self.keep_s = most, keep_s
         self._sessions: dict[str, EngineSession] = {}
         self._lock = threading.RLock()
         self._closed = threading.Event()
         self.draining = ""
+        self.death = ""  # the last of an engine, in a sentence
+        self._died_at = float("-inf")
         self.empty_since = perf_counter()
         threading.Thread(target=self._mind, name="sessions", daemon=True).start()
 
@@ -93,6 +97,13 @@ class Sessions:
             return [session for session in self._sessions.values() if not session.ended]
 
     @property
+    def alarm(self) -> tuple[EngineState, str]:
+        """What a webhook is told: for a while that an engine has died, and then that none has."""
+        if perf_counter() - self._died_at < ALARM:
+            return EngineState.FAILED, self.death
+        return EngineState.RUNNING, ""
+
+    @property
     def busy(self) -> bool:
         """Whether a bridge is connected."""
         return any(session.attached for session in self.all)
@@ -120,6 +131,11 @@ class Sessions:
             self._end(oldest, "Another bridge needed its place.")
             return True
 
+    def _note_death(self, session: EngineSession, why: str) -> None:
+        of = f" of {session.holder}" if session.holder else ""
+        self.death, self._died_at = f"Session {session.number}{of}: {why}", perf_counter()
+        log.warning("%s", self.death)
+
     def _end(self, session: EngineSession, why: str) -> None:
         self._sessions.pop(session.name, None)
         log.info("session %d has ended: %s", session.number, session.ended or why)
@@ -131,7 +147,7 @@ class Sessions:
             with self._lock:
                 for session in [*self._sessions.values()]:
                     session.mind()
-                    late = perf_counter() - session.seen > self._keep_s
+                    late = perf_counter() - session.seen > self.keep_s
                     if session.ended or (late and not session.attached):
                         self._end(session, "Its bridge did not come back.")
                 if self._sessions:
@@ -265,12 +281,12 @@ def told(sessions: Iterable[EngineSession]) -> list[dict[str, Any]]:
             "holder": session.holder,
             "pipeline": session.pipeline,
             "state": str(session.state),
-            "error": session.failure,
             "connected": session.attached,
             "silent": round(now - session.seen),
             "age": round(now - session.began),
             "fps": round(session.made.value, 1),
             "dropped": session.frames.dropped,
+            "sent": session.sent,
             "bitrate": round(session.frames.bitrate),
             "device": session.link.device if session.link else "",
         }

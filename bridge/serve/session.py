@@ -122,7 +122,9 @@ class _Binary:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What all sessions share. `make_room` ends one that nobody uses; whether there was one."""
+    """What all sessions share. `make_room` ends one that nobody uses; whether there was one. `died`
+    hears of an engine's death.
+    """
 
     machine: LocalMachine
     catalog: Catalog
@@ -130,6 +132,7 @@ class Ground:
     folder: Path
     release: str
     make_room: Callable[[], bool] = lambda: False
+    died: "Callable[[EngineSession, str], None]" = lambda session, why: None
 
 
 class EngineSession:
@@ -140,7 +143,7 @@ class EngineSession:
         self.name = name
         self.number = 0  # by which it is shown
         self.holder = ""  # of the token it came with; empty for the server's own
-        self.failure = ""  # why its engine has died, until one runs again
+        self.sent = 0  # bytes of frames
         self.pipeline = ""
         self.seen = self.began = perf_counter()  # when its relay was last heard
         self.ended = ""  # why, in a sentence
@@ -454,7 +457,6 @@ class EngineSession:
                     self._guided = bool(guides)
                     self._say(GuidesWanted(wanted=self._guided))
             case SwapDone():
-                self.failure = ""
                 self._say(PipelineSwapped())
             case SwapFailed(why=why):
                 self._say(PipelineKept(text=why, unforeseen=False))
@@ -468,8 +470,6 @@ class EngineSession:
             case WorkerGone():
                 self._died(link)
             case _ if isinstance(news, PASSED_ON):
-                if isinstance(news, PipelineReady):
-                    self.failure = ""
                 self._say(news)
             case _:
                 pass
@@ -481,7 +481,7 @@ class EngineSession:
         if link is not self.link or self.ended:
             return  # on purpose
         self._end_worker()
-        self.failure = brief(link.why())
+        self._ground.died(self, link.why())
         code = Exit(link.code) if link.code in {*Exit} else Exit.BROKE
         self._failed(link.why(), code, link.blames)
 
@@ -526,6 +526,7 @@ class EngineSession:
         connection = self._connection
         if connection:
             connection.send(header.packed(data))
+            self.sent += len(data)
         return connection is not None
 
     @property

@@ -7,12 +7,14 @@ import sys
 import time
 from contextlib import contextmanager
 
+import psutil
 import pytest
 
 from bridge.doctor.elsewhere import engines
 from bridge.settings import Settings
 from engine.ipc.segments import folder
 from tests.attack.running import Reader
+from tests.bridge.state.test_alarm import listening
 from tests.support.bridge import read, running
 from tests.support.certificates import Authority
 from tests.support.echo import installed, mark_of
@@ -142,7 +144,11 @@ def test_a_cut_line_is_held_and_the_engine_goes_on_without_loading(tmp_path, cut
 
 def test_a_bridge_that_dies_finds_its_engine_again(tmp_path):
     """Its relay is killed: the next one resumes the session, and nothing is loaded."""
-    with served(tmp_path) as server, staged(tmp_path, f"ws://127.0.0.1:{server.port}") as stage:
+    with (
+        listening() as (hook, posted),
+        served(tmp_path, "--alarm", hook) as server,
+        staged(tmp_path, f"ws://127.0.0.1:{server.port}") as stage,
+    ):
         stage.runs()
         (before,) = server.sessions
         os.kill(stage.bridge.state()["worker"], signal.SIGKILL)
@@ -159,6 +165,16 @@ def test_a_bridge_that_dies_finds_its_engine_again(tmp_path):
         while [each["age"] > after["age"] for each in server.sessions] != [False]:
             assert time.perf_counter() < end, server.sessions
             time.sleep(0.1)
+        assert posted == [], "no engine has died yet, only relays"
+        (engine,) = psutil.Process(server.process.pid).children()
+        engine.kill()
+        stage.bridge.until(lambda told: told["restarts"] == 3, WAIT)
+        stage.runs()
+        while not posted:
+            assert time.perf_counter() < end
+            time.sleep(0.05)
+        (_, _, news) = posted[0]
+        assert (news["state"], news["reason"].startswith("Session 2: ")) == ("FAILED", True), news
 
 
 def test_the_standby_takes_over_and_the_first_becomes_the_standby(tmp_path):

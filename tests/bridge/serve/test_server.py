@@ -8,6 +8,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from bridge import __version__
 from bridge.control.http.rules import Rules
+from bridge.control.http.server import HttpServer
 from bridge.errors import UsageError
 from bridge.serve.app import created
 from bridge.serve.doors import Door
@@ -21,6 +22,7 @@ from bridge.workers.machine import LocalMachine
 from engine.remote import wire
 from engine.remote.codec import DEFAULT
 from engine.remote.wire import FROM_SERVER, RelayHello, ServerHello, numbered, written
+from tests.support.chromium import browsing
 
 OWN = "the-servers-own-token"
 ANNA = Holder("anna", "the-token-of-anna-1234", 1)
@@ -44,7 +46,8 @@ class Served:
         ground = Ground(machine, catalog, Store(folder / "files"), folder / "sessions", __version__)
         self.sessions = Sessions(ground, 3, 600, [ANNA, BEN])
         rules = Rules(token=OWN, holders=tuple((each.token, each.name) for each in (ANNA, BEN)))
-        self.app = created(self.sessions, machine, catalog, "Bridge", door)(rules)
+        self.made = created(self.sessions, machine, catalog, "Bridge", door)
+        self.app = self.made(rules)
 
     def client(self, token: str = "", **headers) -> TestClient:
         given = {"Authorization": f"Bearer {token}"} if token else {}
@@ -122,6 +125,43 @@ def test_behind_a_proxy_only_what_came_by_tls_is_answered(tmp_path):
             assert told.get("/api/v1/sessions").status_code == status
     finally:
         behind.sessions.close()
+
+
+def test_metrics_have_each_session_by_its_number_and_only_ones_own(served):
+    with served.client(ANNA.token).websocket_connect(LINE) as socket:
+        greeted(socket)
+        asked(served, BEN.token, session="another-secret-of-a-relay")
+        text = served.client(OWN).get("/metrics").text
+        assert 'bridge_serve_session_connected{holder="anna",pipeline="",session="1"} 1.0' in text
+        assert 'bridge_serve_session_connected{holder="ben",pipeline="",session="2"} 0.0' in text
+        assert "bridge_serve_places 3.0" in text
+        assert HELLO.session not in text
+        assert "ben" not in served.client(ANNA.token).get("/metrics").text
+    assert served.client().get("/metrics").status_code == 401
+
+
+@pytest.mark.slow
+def test_the_page_shows_the_sessions_on_a_phone_too(served, tmp_path):
+    with browsing(tmp_path / "browser") as browser, browser.page() as page:
+        server = HttpServer(None, Settings(port=0, folder=tmp_path), OWN)
+        server.bind()
+        server.serve(served.made, wire.LARGEST_FRAME)
+        try:
+            with served.client(ANNA.token).websocket_connect(LINE) as socket:
+                greeted(socket)
+                page.size(390, 800)
+                page.go(f"http://127.0.0.1:{server.port}/?token={OWN}")
+                page.until("document.querySelector('#sessions h3') !== null")
+                told = page.run("document.body.innerText")
+                assert "1 of 3 places" in told
+                assert "connected" in told
+                assert "anna" in told
+                assert page.run("document.documentElement.scrollWidth") <= 390
+                assert page.run("getComputedStyle(document.documentElement).colorScheme") == "dark"
+                assert page.complaints() == []
+            page.until("document.body.innerText.includes('kept for')")
+        finally:
+            server.close()
 
 
 def test_the_file_of_tokens_has_a_holder_a_line(tmp_path):
