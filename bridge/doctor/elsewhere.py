@@ -21,10 +21,7 @@ def engines(settings: Settings) -> Iterator[Check]:
         told: Any = None
         for _ in range(TRIES):
             began = perf_counter()
-            try:
-                told = remote.ask("")
-            except ValueError as error:
-                remote.trouble = str(error)
+            told = remote.ask("")
             if remote.trouble:
                 break
             took = min(took, perf_counter() - began)

@@ -64,7 +64,10 @@ class Remote:
             answer = self._answer(path, given, patience)
             self.trouble = ""
         except urllib.error.HTTPError as error:
-            raise ValueError(_detail(self.server, error)) from None
+            if error.code not in CLOSED:
+                raise ValueError(_detail(self.server, error)) from None
+            self.trouble = why_not(self.server, error, error.code)
+            return None
         except (OSError, ValueError) as error:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
             cause = reason if isinstance(reason, Exception) else error
@@ -90,8 +93,7 @@ class Remote:
 def _detail(server: Server, error: urllib.error.HTTPError) -> str:
     """What a refusal says."""
     with suppress(OSError, ValueError, LookupError, TypeError):
-        if error.code not in CLOSED:
-            return str(json.loads(error.read(LARGEST))["detail"])
+        return str(json.loads(error.read(LARGEST))["detail"])
     return why_not(server, error, error.code)
 
 
@@ -129,7 +131,10 @@ class RemoteWeights(Weights):
         """See `Weights.lack`."""
         if row.direct or self._remote.trouble:
             return None
-        told = self._remote.ask("/lack", _asked(row, load))
+        try:
+            told = self._remote.ask("/lack", _asked(row, load))
+        except ValueError as error:
+            return LacksElsewhere(row.id, str(error))
         return LacksElsewhere(row.id, told["lack"]) if told and told["lack"] else None
 
     def installed(self, row: PipelineRow) -> bool:
@@ -144,7 +149,7 @@ class RemoteWeights(Weights):
         """See `Weights.download`."""
         self._catalog[pipeline]
         if self._remote.ask("/download", {"pipeline": pipeline, "at": perf_counter()}) is None:
-            raise ValueError(f"{self._remote.server.name} does not answer; try again.")
+            raise ValueError(self._remote.trouble)
 
     def cancel(self) -> None:
         """See `Weights.cancel`; what another machine downloads goes on at this one's end."""

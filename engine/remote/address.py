@@ -10,7 +10,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SCHEMES = ("wss", "ws")
 # What the status of its answer means
 STATUSES = {
-    401: "it needs its token: give it with --engine-token @FILE or SPOUT_BRIDGE_ENGINE_TOKEN",
+    401: "it needs its token; give it with --engine-token @FILE or SPOUT_BRIDGE_ENGINE_TOKEN",
     403: "it refuses this token",
     404: "nothing there serves engines; start it with `spout-bridge serve`",
     421: "it does not know itself by this name; see its --allow-host",

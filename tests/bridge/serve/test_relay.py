@@ -221,7 +221,7 @@ def test_an_unreachable_or_refusing_server_is_told_and_is_no_death(tmp_path):
     ):  # fmt: skip
         told = bridge.until(lambda told: "token" in told["reason"], WAIT)
         assert told["state"] == "RECONNECTING"
-        assert "it needs its token: give it with --engine-token" in told["reason"]
+        assert "it needs its token; give it with --engine-token" in told["reason"]
         assert told["restarts"] == 0
         url = f"ws://127.0.0.1:{server.port}"
         (refused,) = engines(Settings(engine=url))
