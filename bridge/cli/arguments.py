@@ -251,6 +251,10 @@ def _serve(add: Adder) -> None:
         help="certificate for wss://, with those between it and its authority; read again when it "
         "changes",
     )  # fmt: skip
+    serve.add_argument(
+        "--check", action="store_true",
+        help="start nothing; say whether these flags would serve, and what lacks here",
+    )  # fmt: skip
     serve.add_argument("--tls-key", metavar="FILE", help="its key, without a password")
     serve.add_argument(
         "--tokens", metavar="FILE",

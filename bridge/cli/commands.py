@@ -340,6 +340,10 @@ def _serve(options: argparse.Namespace, console: Console) -> None:
         options.tls_cert, options.tls_key, options.tokens, behind_proxy=options.behind_tls_proxy,
     )  # fmt: skip
     logs.hide(settings.secrets)
+    if options.check:
+        from bridge.cli.serve_check import check
+
+        sys.exit(check(settings, orders))
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     logs.to_file(settings.folder, settings.name, level)
     serve(settings, orders, console)

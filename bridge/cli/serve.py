@@ -17,7 +17,7 @@ from bridge.errors import CommandError, ExitStatus, UsageError
 from bridge.serve.app import created
 from bridge.serve.doors import Door, door, own_folder
 from bridge.serve.files import Store
-from bridge.serve.holders import holders_in
+from bridge.serve.holders import Holder, holders_in
 from bridge.serve.server import Sessions
 from bridge.serve.session import Ground
 from bridge.settings import Settings
@@ -56,12 +56,7 @@ class Orders:
 def serve(settings: Settings, orders: Orders, console: Console) -> None:
     """Run until Ctrl-C or SIGTERM, or until no bridge has been there for long enough."""
     stop = stop_event()
-    check_token(settings)
-    way = door(settings, orders.certificate, orders.key, behind_proxy=orders.behind_proxy)
-    token = token_of(settings)
-    if orders.tokens and not token:
-        raise UsageError("--tokens are beside the server's own token: add --token or --lan.")
-    holders = holders_in(place(orders.tokens), token) if orders.tokens else []
+    way, token, holders = access(settings, orders)
     logs.hide([token, Rules(token=token).view_token, *(holder.token for holder in holders)])
     raise_limit()
     sweep()
@@ -100,6 +95,18 @@ def serve(settings: Settings, orders: Orders, console: Console) -> None:
                 console.print("No bridge has come: the server ends.")
                 return
         _drain(sessions, stop, orders.drain_s, console)
+
+
+def access(settings: Settings, orders: Orders) -> tuple[Door, str, list[Holder]]:
+    """How the server is open, its own token, and who else has one; CommandError, in a sentence, for
+    what must not or cannot be. May make a token and a certificate.
+    """
+    check_token(settings)
+    way = door(settings, orders.certificate, orders.key, behind_proxy=orders.behind_proxy)
+    if orders.tokens and not (settings.token or settings.lan):
+        raise UsageError("--tokens are beside the server's own token: add --token or --lan.")
+    token = token_of(settings)
+    return way, token, holders_in(place(orders.tokens), token) if orders.tokens else []
 
 
 def _greet(

@@ -7,10 +7,11 @@ import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, cast
 
 import psutil
@@ -43,9 +44,14 @@ def doctor(settings: Settings, *, as_json: bool = False) -> ExitStatus:
         found = [*_findings(settings)]
         sys.stdout.write(json.dumps([asdict(finding) for finding in found], indent=2) + "\n")
         return ExitStatus.FAILED if any(f.problem for f in found) else ExitStatus.DONE
+    return report(_findings(settings))
+
+
+def report(findings: Iterable[Check]) -> ExitStatus:
+    """Print each finding as it is made, then the problems; the exit status."""
     console = Console(markup=False, highlight=False, soft_wrap=True)
     found: list[Check] = []
-    for finding in _findings(settings):
+    for finding in findings:
         console.print(f"{finding.name:<16} {finding.value}")
         found.append(finding)
     console.print()
@@ -70,7 +76,7 @@ def _findings(settings: Settings) -> Iterator[Check]:
     yield from _runtime()
     yield from _machine(settings)
     yield _port(settings)
-    yield _folder(settings)
+    yield writable("folder", settings.folder)
     if settings.engines:
         yield from engines(settings)
     else:
@@ -154,8 +160,8 @@ def bridge_at(port: int) -> dict[str, Any]:
     return cast("dict[str, Any]", state) if isinstance(state, dict) and "sink" in state else {}
 
 
-def _folder(settings: Settings) -> Check:
-    path = settings.folder
+def writable(setting: str, path: Path) -> Check:
+    """Whether files can be written to the folder that this setting chooses."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe = path / f".{os.getpid()}.probe"
@@ -163,11 +169,11 @@ def _folder(settings: Settings) -> Check:
         held.remove(probe)
     except OSError as error:
         why = f"The folder {path} is not writable ({error.strerror})"
-        return Check("folder", f"{path}", f"{why}: choose another with --folder.")
+        return Check(setting, f"{path}", f"{why}: choose another with --{setting}.")
     # Python from Microsoft's Store sees its own folder in place of AppData.
     real = path.resolve()
     there = f"{path}, actually {real}" if real != path.absolute() else f"{path}"
-    return Check("folder", f"{there}, {_gb(shutil.disk_usage(path).free)} free")
+    return Check(setting, f"{there}, {_gb(shutil.disk_usage(path).free)} free")
 
 
 def _answer(*command: str) -> tuple[int, str]:
