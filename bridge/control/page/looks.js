@@ -86,13 +86,17 @@ function draw() {
 }
 
 function tile(look, place) {
-  const { number, name } = look;
+  const { number, name, missing } = look;
   const version = encodeURIComponent(look.saved);
   const play = element("button", { type: "button", title: look.pipeline }, element("div",
     { className: "paper" }, element("img", { alt: "",
       src: at(`looks/${number}/image?saved=${version}`) })),
   element("b", { textContent: `${number} ${name}` }), element("span", { className: "soft" }));
   play.dataset.key = `look-${number}`;
+  if (missing.length) {
+    play.append(element("span", { className: "lack", textContent: "cannot be recalled" }));
+    play.title = missing.join(" ");
+  }
   play.onclick = () => attempt(play, () => ask(`looks/${number}/recall`, "POST"));
   return element("div", {}, play, ...(editing ? [tools(look, place)] : []));
 }

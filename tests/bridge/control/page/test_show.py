@@ -96,6 +96,9 @@ def test_looks_are_saved_played_and_put_in_order(tmp_path, served):
             page.until("document.querySelector('.cue input.name')?.value === 'dusk'")
             rig.session.show.looks.rename(3, "the lake")
             page.until(f"{shown}.includes('3 the lake')")
+            strange = {**rig.session.show.looks.exported(3), "pipeline": "sparkle"}
+            rig.session.show.looks.take_in(strange)
+            page.until("document.querySelector('.looks .lack')?.innerText === 'cannot be recalled'")
             assert [each for each in page.complaints() if "exception" in each] == []
 
 
