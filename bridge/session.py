@@ -94,6 +94,7 @@ MOMENTARY: Mapping[str, Value] = {
 LIVE = {name: value for name, value in MOMENTARY.items() if name != RECORD}
 LAST = 2.0  # seconds that everything together may take to end
 SLOWEST = 5.0  # lowest frame rate assumed for an input, in fps
+MOST_TOLD = 3  # problems in `error`
 TOLD = 60.0  # seconds for which the recovery after a crash is reported
 LOOKED = (By.SET_BACK, By.JOURNAL)  # setters that check memory and files themselves, as a switch
 
@@ -733,35 +734,31 @@ class Session:
         }
 
     def _error(self, link: WorkerClient | None) -> str:
-        """What is wrong, in one sentence: the most important problem, from a failed request down to
-        something that a block could not use.
+        """What is wrong, a sentence each: the most important problems, from a failed request down
+        to something that a block could not use. Of parts that do not know each other, none hides
+        what the others say.
         """
         host = self._host
-        return (
-            host.refused
-            or self.show.cues.trouble
-            or self._rollback.told
-            or host.trouble
-            or host.unfed
-            or " ".join(filter(None, (self._receiving.problem, self._sending.problem)))
-            or self._recorder.problem
-            or self._receiving.silence
-            or self._guides_trouble()
-            or self._clock.trouble
-            or self._folder.late
-            or self._journal.problem
-            or (self._blocked.problem if self._blocked else "")
-            or (self._show.note(self.counters.last_shown) if self._clock.needy else "")
-            or self._awaited.told
-            or self._missed.told
-            or self.show.tempo.trouble
-            or self.midi.trouble
-            or (self._midi_ports.trouble if self._midi_ports else "")
-            or self._alarm_problem
-            or host.lowered
-            or self._late()
-            or _problems(link)
+        parts = (
+            host.refused or self._rollback.told or host.trouble or host.unfed,
+            " ".join(filter(None, (self._receiving.problem, self._sending.problem)))
+            or self._receiving.silence,
+            self._recorder.problem,
+            self.show.cues.trouble,
+            self._guides_trouble(),
+            self._clock.trouble,
+            self._folder.late or self._journal.problem,
+            self._blocked.problem if self._blocked else "",
+            self._show.note(self.counters.last_shown) if self._clock.needy else "",
+            self._awaited.told or self._missed.told,
+            self.show.tempo.trouble,
+            self.midi.trouble or (self._midi_ports.trouble if self._midi_ports else ""),
+            self._alarm_problem,
+            host.lowered,
+            self._late(),
+            _problems(link),
         )
+        return " ".join(list(filter(None, parts))[:MOST_TOLD])
 
     def _guides_trouble(self) -> str:
         """What is wrong with control and mask: a sender, or a pipeline without VACE."""

@@ -80,7 +80,9 @@ class Status:
     loading: str = status_field("", "Pipeline being loaded, if any.")
     progress: float = status_field(1.0, "Loading progress, 0 to 1.", "", "gauge")
     phase: str = status_field("", "Current step of loading.")
-    error: str = status_field("", "Last error, in one sentence; empty if none.")
+    error: str = status_field(
+        "", "What is wrong, a sentence each for up to three problems; empty if nothing."
+    )
     cue: str = status_field("", "Number of the cue shown last: the place in the list.")
     cue_next: str = status_field("", "Number of the cue that GO shows.")
     cue_waits: str = status_field("", "Number of the cue that goes once it is ready.")

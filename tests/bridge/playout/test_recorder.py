@@ -69,6 +69,8 @@ def test_one_that_fails_ends_and_the_output_goes_on(tmp_path, monkeypatch):
         stop = rig.steady_input()
         rig.running()
         session, store = rig.session, rig.session.store
+        other = "The cues are not saved: they are not."
+        monkeypatch.setattr(session.show.cues, "_unsaved", other)
         starts = [threading.Thread(target=store.update, args=({"record": True},)) for _ in range(2)]
         for start in starts:
             start.start()
@@ -82,7 +84,7 @@ def test_one_that_fails_ends_and_the_output_goes_on(tmp_path, monkeypatch):
         monkeypatch.setattr(FilmFile, "_mux", full)
         rig.until(lambda: not store.snapshot.values["record"])
         assert session.status().error == (
-            f"Recording to {file} stopped: No space left on device. Make room."
+            f"Recording to {file} stopped: No space left on device. Make room. {other}"
         )
         shown = session.counters.shown["new"]
         rig.until(lambda: session.counters.shown["new"] > shown + 10)
