@@ -508,7 +508,7 @@ def test_a_report_that_cannot_be_told_costs_nothing_else(tmp_path, trouble):
         before = rig.session.status()
         rig.until(lambda: rig.session.status().notes != before.notes)
         rig.until(lambda: rig.session.status().frames_new > before.frames_new + 10)
-        json.dumps(Streams(rig.session).state())
+        json.dumps(Streams(rig.session).state(viewing=False))
         assert rig.session.status().restarts == 0
         lines = [*rig.session._host.current.log]
         assert "ValueError in the report: " in rig.session.status().notes["problem"]
