@@ -136,8 +136,8 @@ class Status:
     shown: str = status_field("card", "What is shown now: new, hold, pass, fallback or card.")
     longest_gap: float = status_field(
         0.0,
-        "Longest time for which the sink lacked what was composed, or was missing; for one with a "
-        "fixed rate, between two frames.",
+        "Longest time since the start for which the sink lacked what was composed, or was missing; "
+        "for one with a fixed rate, between two frames.",
         "ms",
         "gauge",
     )
