@@ -84,8 +84,15 @@ def _detail(answer: bytes) -> str:
 
 
 def _stopped(settings: Settings) -> tuple[bytes, str]:
-    """The same from the folder of a bridge."""
+    """The same from the folder of a bridge that does not run."""
     path = _journal(settings)
+    claim = _claim(settings)
+    if not claim.take():
+        raise CommandError(
+            f"{settings.name} in {settings.folder} is running, but no bridge answers on port "
+            f"{settings.port}; give its port with --port."
+        )
+    claim.give_back()
     try:
         kept: Any = whole_files.read_json(path, LARGEST_JOURNAL)
         values, inputs = dict(kept["values"]), {role: str(kept.get(role, "")) for role in ROLES}
@@ -143,7 +150,7 @@ def begin_with(show: ShowFile, settings: Settings, inputs: Mapping[str, str], fi
     """
     path, around = _journal(settings), _around(settings)
     settings.folder.mkdir(parents=True, exist_ok=True)
-    claim = LockFile(path.with_name(f"{settings.name}.lock"))
+    claim = _claim(settings)
     if not claim.take():
         raise CommandError(
             f"A bridge named {settings.name} is running in {settings.folder}: load the show on its "
@@ -175,6 +182,11 @@ def _counted(show: ShowFile) -> str:
 
 def _journal(settings: Settings) -> Path:
     return settings.folder / f"{settings.name}.journal.json"
+
+
+def _claim(settings: Settings) -> LockFile:
+    """What a bridge of this name and folder holds while it runs."""
+    return LockFile(settings.folder / f"{settings.name}.lock")
 
 
 def _around(settings: Settings) -> Around:

@@ -13,7 +13,8 @@ from rich.console import Console
 
 from bridge.cli import supervisor
 from bridge.cli.commands import main
-from bridge.cli.show import accepted, begin_with
+from bridge.cli.show import accepted, begin_with, current
+from bridge.errors import CommandError
 from bridge.session import Session
 from bridge.settings import Settings
 from bridge.show import zipped
@@ -104,6 +105,17 @@ def test_a_start_says_what_the_show_has_and_what_is_missing_and_no_input_that_is
     assert accepted(there, (), console, use=False) == {}
     assert "with source demo:; unused" in console.file.getvalue()
     assert accepted(replace(there, proposals={"mask": "none"}), (), console, use=False)
+
+
+def test_the_show_of_a_bridge_that_runs_on_another_port_is_not_taken_for_a_stopped_ones(tmp_path):
+    session = Session(Settings(folder=tmp_path), installed_catalog())
+    session.make_folder()
+    session._restore.take_up(())
+    try:
+        with pytest.raises(CommandError, match=r"is running, .* port 9; give its port"):
+            current(Settings(folder=tmp_path, port=9))
+    finally:
+        session.let_go()
 
 
 def test_a_show_re_anchors_a_stream_that_drifts_unless_told_otherwise(tmp_path, monkeypatch):
