@@ -142,7 +142,8 @@ def autostart() -> Row:
     names = [entry.name for entry in logon.entries()]
     if names:
         return Row("autostart", OK, f"{', '.join(names)} at every logon")
-    cure = "`spout-bridge autostart on -- FLAGS` brings the bridge back after a restart."
+    on = "`spout-bridge autostart on -- FLAGS` brings the bridge back after a restart."
+    cure = logon.lack() or on
     return Row("autostart", NOTE, "nothing starts at logon", cure)
 
 

@@ -79,6 +79,19 @@ def entries() -> list[Entry]:
     return found
 
 
+def lack() -> str:
+    """Why nothing can be started at logon here, in one sentence; empty if it can. May take
+    PATIENCE.
+    """
+    if sys.platform == "win32":
+        return ""
+    try:
+        _systemctl("is-system-running")
+    except LogonError as error:
+        return str(error)
+    return ""
+
+
 def add(entry: Entry) -> Path:
     """Start this at each logon, in place of one of that name; the file written. LogonError or
     OSError if that is impossible: then nothing has changed.

@@ -13,6 +13,7 @@ import pytest
 from bridge.cli.commands import main
 from bridge.doctor import show
 from bridge.doctor.show import NOTE, OK, PROBLEM, Row, answers, asleep, driver, hours
+from bridge.system import logon
 from tests.support.bridge import running
 
 GERMAN = """
@@ -55,6 +56,13 @@ def test_a_power_plan_is_known_in_every_language(monkeypatch, plan):
 def test_a_clock_without_a_source_is_a_note(monkeypatch, told, level):
     monkeypatch.setattr(show, "_asked", lambda *_: told)
     assert show.windows_clock().level == level
+
+
+def test_where_nothing_can_start_at_logon_another_way_is_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(logon, "entries", list)
+    monkeypatch.setattr(logon.sys, "platform", "linux")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "let what starts programs on this system start" in show.autostart().cure
 
 
 def test_what_hangs_or_fails_is_a_note_and_the_others_answer_in_order():
