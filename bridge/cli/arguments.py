@@ -375,7 +375,7 @@ def _autostart(add: Adder) -> None:
         description="A shortcut in the Startup folder on Windows, a unit of the user's systemd on "
         "Linux; always with --keep. Relative paths are of the current folder.",
         epilog=_examples("autostart on -- --pipeline longlive --source spout:Cam --lan",
-                         "autostart status", "autostart off"),
+                         "autostart status", "autostart off", "autostart off -- --name Left"),
     )  # fmt: skip
     autostart.add_argument(
         "what", type=one_of(AUTOSTART, "autostart command"), metavar="WHAT",

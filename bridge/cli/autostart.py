@@ -39,9 +39,9 @@ def on(flags: Sequence[str], settings: Settings, console: Console) -> None:
         )
 
 
-def off(console: Console) -> None:
-    """Undo every `on`; what runs goes on."""
-    found = _entries()
+def off(name: str, console: Console) -> None:
+    """Undo every `on`, or that of a bridge of this name; what runs goes on."""
+    found = [entry for entry in _entries() if name in ("", entry.name)]
     for entry in found:
         try:
             logon.remove(entry)
@@ -51,7 +51,7 @@ def off(console: Console) -> None:
             f"{entry.name} starts at logon no more; {entry.file} is removed.", soft_wrap=True
         )
     if not found:
-        console.print("Nothing was started at logon.")
+        console.print(f"{name or 'Nothing'} was {'not ' if name else ''}started at logon.")
 
 
 def status(console: Console) -> None:

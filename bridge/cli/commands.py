@@ -436,9 +436,13 @@ def _autostart(options: argparse.Namespace, console: Console) -> None:
         check(settings, values)
         autostart.on(options.after, settings, out)
         return
-    if options.after:
-        raise UsageError(f"autostart {options.what} takes no flags.")
-    (autostart.off if options.what == "off" else autostart.status)(out)
+    if options.what == "status":
+        if options.after:
+            raise UsageError("autostart status takes no flags.")
+        autostart.status(out)
+        return
+    name = _settings(_options(["run", *options.after])).name if options.after else ""
+    autostart.off(name, out)
 
 
 def _doctor(options: argparse.Namespace, console: Console) -> None:

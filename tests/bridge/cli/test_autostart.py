@@ -81,6 +81,10 @@ def test_on_says_what_it_starts_and_off_takes_away_just_that(account, capfd):
     assert said(capfd, "on", *RUN, str(folder))[0] == 0
     assert said(capfd, "on", *RUN, str(folder), "--output-fps", "30")[0] == 0
     assert len(units(account)) == 3, "one of a name"
+    assert said(capfd, "off", "--", "--name", "Right") == (0, "Right was not started at logon.")
+    assert "Left Wing starts at logon no more" in said(capfd, "off", "--", "--name", "Left Wing")[1]
+    assert len(units(account)) == 2
+    assert said(capfd, "on", *flags)[0] == 0
     status, text = said(capfd, "off")
     assert (status, text.count("no more")) == (0, 2)
     assert units(account) == [stranger]
