@@ -1,5 +1,8 @@
 """A server of engines by its doors, in this process: who may have which session, what is told."""
 
+import socket
+import ssl
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -8,9 +11,11 @@ from starlette.websockets import WebSocketDisconnect
 
 from bridge import __version__
 from bridge.control.http.rules import Rules
+from bridge.control.http.seats import Limits
 from bridge.control.http.server import HttpServer
 from bridge.errors import UsageError
 from bridge.serve.app import created
+from bridge.serve.certificate import Certificate
 from bridge.serve.doors import Door
 from bridge.serve.files import Store
 from bridge.serve.holders import Holder, holders_in
@@ -22,6 +27,7 @@ from bridge.workers.machine import LocalMachine
 from engine.remote import wire
 from engine.remote.codec import DEFAULT
 from engine.remote.wire import FROM_SERVER, RelayHello, ServerHello, numbered, written
+from tests.support.certificates import Authority
 from tests.support.chromium import browsing
 
 OWN = "the-servers-own-token"
@@ -138,6 +144,28 @@ def test_metrics_have_each_session_by_its_number_and_only_ones_own(served):
         assert HELLO.session not in text
         assert "ben" not in served.client(ANNA.token).get("/metrics").text
     assert served.client().get("/metrics").status_code == 401
+
+
+def test_clients_that_never_shake_hands_keep_nobody_out(served, tmp_path):
+    authority = Authority(tmp_path)
+    certificate = authority.certificate()
+    used = Certificate(certificate.path, certificate.key)
+    server = HttpServer(None, Settings(port=0, folder=tmp_path), OWN, Limits(seats=2))
+    server.bind()
+    server.serve(served.made, wire.LARGEST_FRAME, lambda: used.context)
+    client = ssl.create_default_context(cafile=str(authority.path))
+    with ExitStack() as stack:
+        stack.callback(server.close)
+        for _ in range(5):
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        for asked, status in (
+            (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n", 200),
+            (b"?\r\n", 400),
+        ):
+            line = socket.create_connection(("127.0.0.1", server.port), 30)
+            with client.wrap_socket(line, server_hostname="localhost") as tls:
+                tls.sendall(asked + b"\r\n")
+                assert tls.recv(64).startswith(b"HTTP/1.1 %d " % status)
 
 
 @pytest.mark.slow
