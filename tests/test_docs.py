@@ -445,7 +445,7 @@ DOCUMENTS = sorted(
 )
 PROGRAMS = {"python", "c", "csharp", "toml", "js", "json", "yaml"}  # languages of no command line
 SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
-ENDINGS = {"cs", "dll", "json", "log", "md", "tox"}  # of files: `SpoutBridge.tox`
+ENDINGS = {"cs", "dll", "json", "log", "md", "show", "tox"}  # of files: `SpoutBridge.tox`
 CODE = re.compile(r"(?:bridge|engine|docs|tests|td_components|examples)/[\w./*-]+")
 DECLARED = re.compile(r"^ +(\w+): .+ = control\(", re.MULTILINE)
 ADDRESS = re.compile(r"(?<![\w.])/bridge/[a-z][\w/]*\w(?![\w/…*{[]|-\w)")
