@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from bridge.cli import qr
 from bridge.cli.tokens import check_token, token_of
 from bridge.control.http.rules import Rules
 from bridge.control.http.server import EVERYWHERE, LOOPBACK, HttpServer
@@ -288,6 +289,9 @@ def _greet(console: Console, session: Session, port: int, token: str) -> None:
             console.print(f"log   {place}", soft_wrap=True)
         if restored:
             console.print(restored, soft_wrap=True)
+        if settings.lan and console.is_terminal and qr.can_show(console.encoding):
+            by_number = pages[min(1, len(pages) - 1)]
+            console.print(qr.drawn(by_number), soft_wrap=True)
         console.print("Ctrl-C to stop.")
 
     logs.say(write)

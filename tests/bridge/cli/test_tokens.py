@@ -3,9 +3,11 @@
 import sys
 from urllib.request import Request, urlopen
 
+import cv2
+import numpy as np
 import pytest
 
-from bridge.cli import tokens
+from bridge.cli import qr, tokens
 from bridge.cli.run import links
 from bridge.cli.tokens import TOKEN, token_of
 from bridge.control.http.rules import Rules
@@ -62,6 +64,20 @@ def test_a_page_open_to_the_network_has_a_link_by_number_for_phones(monkeypatch)
     assert views[1].startswith("http://192.168.1.5:8000/?token=")
     assert "t" * 16 not in views[1]
     assert links(Settings(), 8000, "") == (["http://127.0.0.1:8000"], [])
+
+
+def test_a_phone_reads_the_link_from_a_terminal():
+    link = f"http://192.168.1.5:8000/?token={'Ab1-_' * 6}"
+    rows = qr.drawn(link).splitlines()
+    halves = {"█": (255, 255), "▀": (255, 0), "▄": (0, 255), " ": (0, 0)}
+    cells = np.array([[halves[cell] for cell in row] for row in rows], np.uint8)
+    image = cells.transpose(0, 2, 1).reshape(2 * len(rows), -1).repeat(6, 0).repeat(6, 1)
+    assert cv2.QRCodeDetector().detectAndDecode(image)[0] == link
+    assert [qr.can_show(encoding) for encoding in ("utf-8", "cp437", "ascii")] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_a_new_token_is_for_lan():
