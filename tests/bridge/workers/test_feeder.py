@@ -7,6 +7,7 @@ from collections import deque
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +15,14 @@ from bridge.frames.frame import Frame
 from bridge.playout.pacer import Pacer
 from bridge.workers import feeder as feeders
 from bridge.workers.feeder import Feeder, room
-from engine.ipc.messages import BlockMade, FrameGrant, FrameRequest, LoadPipeline, PipelineReady
+from engine.ipc.messages import (
+    BlockMade,
+    FrameGrant,
+    FrameRequest,
+    LoadPipeline,
+    PipelineReady,
+    PipelineSwapped,
+)
 from engine.ipc.ring import RingReader
 from tests.support.doubles import HOGS, PAINTER
 from tests.support.played import WAIT, config, played
@@ -27,12 +35,14 @@ EVER = 3600.0  # seconds that a test cannot last: what is waited for so long doe
 
 @contextmanager
 def fed(row=PAINTER, *, has_input=True, most=0.0):
-    """A worker and the feeder that answers it; `most` are the frames a second, as a list of one."""
+    """A worker and the feeder that answers it; `most` are the frames a second, as a list of one.
+    `has_input` may be a list, empty for none.
+    """
     most = [most]
     with played(row, prompt="old", vace_scale=0.0) as worker:
-        worker.most = most
+        worker.most, worker.has_input = most, has_input
         feeder = worker.feeder = Feeder(
-            worker.client, lambda: "64x48", "cover", lambda: 30.0, lambda: has_input,
+            worker.client, lambda: "64x48", "cover", lambda: 30.0, lambda: bool(has_input),
             lambda: most[0],
         )  # fmt: skip
         yield worker
@@ -297,3 +307,65 @@ def test_a_worker_that_was_held_begins_with_the_newest_frames(patient):
         worker.news_of(FrameRequest)
         worker.feeder.release()
         assert indices(worker.is_told(FrameGrant)) == [7, 8]
+
+
+def streams(worker, guides=0):
+    """Ask as a relay does."""
+    worker.says(FrameRequest(count=1, guides=guides, streaming=True))
+
+
+def test_a_relay_is_granted_frames_and_changes_at_once_and_still_ones_now_and_then(monkeypatch):
+    """Whatever the engine beyond it makes of them, and when, is not decided here."""
+    monkeypatch.setattr(feeders, "LONGEST_WAIT", 0.4)
+    with fed(most=25.0) as worker:
+        puts(worker, 1)
+        streams(worker)
+        granted = worker.is_told(FrameGrant)
+        assert (indices(granted), granted.max_fps, granted.has_input) == ([1], 25.0, True)
+        streams(worker)
+        time.sleep(0.05)
+        began = time.perf_counter()
+        worker.client.set_parameters(2, {"prompt": "new"})
+        granted = worker.is_told(FrameGrant)
+        assert (granted.count, granted.snapshot.values["prompt"]) == (0, "new")
+        streams(worker)
+        puts(worker, 2)
+        assert indices(worker.is_told(FrameGrant)) == [2]
+        streams(worker)
+        worker.most[0] = 10.0
+        granted = worker.is_told(FrameGrant)
+        assert (granted.count, granted.max_fps) == (0, 10.0)
+        assert time.perf_counter() - began < 0.3, "nothing of this waits for the cap"
+        streams(worker)
+        assert indices(worker.is_told(FrameGrant)) == [2], "a still input, again"
+        assert time.perf_counter() - began >= feeders.LONGEST_WAIT
+        streams(worker)
+        worker.client.swap(config(PAINTER))
+        worker.is_told(LoadPipeline)
+        worker.says(PipelineSwapped(), PipelineReady())
+        assert worker.is_told(FrameGrant).count == 0
+        streams(worker)
+        puts(worker, 3)
+        assert indices(worker.is_told(FrameGrant)) == [3]
+
+
+def test_a_relay_of_texts_is_told_of_input_and_room():
+    row = replace(PAINTER, text=True)
+    with fed(row, has_input=[]) as worker:
+        streams(worker)
+        granted = worker.is_told(FrameGrant)
+        assert (granted.count, granted.has_input, granted.has_room) == (0, False, True)
+        assert worker.client.invents
+        streams(worker)
+        worker.client.ring = SimpleNamespace(waiting=100)
+        assert worker.is_told(FrameGrant).has_room is False
+        streams(worker)
+        worker.client.ring = SimpleNamespace(waiting=0)
+        assert worker.is_told(FrameGrant).has_room is True
+        streams(worker)
+        worker.has_input.append("a source")
+        assert worker.is_told(FrameGrant).has_input is True
+        streams(worker)
+        puts(worker, 1)
+        assert indices(worker.is_told(FrameGrant)) == [1]
+        assert not worker.client.invents
