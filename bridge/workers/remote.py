@@ -5,6 +5,7 @@ machine has (files, memory, GPUs) it is asked by HTTP; while it cannot be reache
 to be missing: it says so itself once a pipeline is to be loaded.
 """
 
+import http.client
 import json
 import logging
 import secrets
@@ -13,9 +14,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from bridge import __version__
 from bridge.downloads.downloads import Download
@@ -43,6 +44,8 @@ LARGEST = 8 << 20  # bytes of an answer
 CLOSED = 401, 403, 421, 429  # statuses of a server that does not let us in
 DEAD = 8  # sessions to be ended that are remembered
 
+Kind = TypeVar("Kind")
+
 
 class Remote:
     """Questions to a server by HTTP. Any thread; none waits longer than its `patience`."""
@@ -51,6 +54,7 @@ class Remote:
         self.server = server
         self.trouble = ""  # why it did not answer when it was asked last, in a sentence
         self._kept: dict[str, tuple[float, Any]] = {}
+        self._keeping = threading.Lock()
 
     def ask(self, path: str, given: Any = None, patience: float = PATIENCE) -> Any:
         """The answer to a question; None while the server does not answer. ValueError with its
@@ -68,14 +72,15 @@ class Remote:
                 raise ValueError(_detail(self.server, error)) from None
             self.trouble = why_not(self.server, error, error.code)
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
             cause = reason if isinstance(reason, Exception) else error
             self.trouble = why_not(self.server, cause)
             log.debug("%s", self.trouble)
             return None
-        self._kept = {k: v for k, v in self._kept.items() if perf_counter() - v[0] < FRESH}
-        self._kept[key] = perf_counter(), answer
+        with self._keeping:
+            fresh = {k: v for k, v in self._kept.items() if perf_counter() - v[0] < FRESH}
+            self._kept = {**fresh, key: (perf_counter(), answer)}
         return answer
 
     def _answer(self, path: str, given: Any, patience: float) -> Any:
@@ -84,7 +89,8 @@ class Remote:
         url = self.server.page(f"{MACHINE}{path}")
         request = urllib.request.Request(url, data, headers)
         opener = urllib.request.build_opener(
-            urllib.request.HTTPSHandler(context=self.server.context())
+            urllib.request.HTTPSHandler(context=self.server.context()),
+            urllib.request.ProxyHandler({} if self.server.is_here else None),
         )
         with opener.open(request, timeout=patience) as answer:
             return json.loads(answer.read(LARGEST))
@@ -123,7 +129,7 @@ class RemoteWeights(Weights):
         """What the other machine has said of itself."""
         if not known:
             return
-        before, self._now = self._now, Download(**known["download"])
+        before, self._now = self._now, _of(Download, known["download"])
         if before.running and not self._now.running and not self._now.error:
             self._came(self._now.pipeline)
 
@@ -188,12 +194,12 @@ class RemoteMachine:
 
     def gpu_load(self, device: str) -> devices.Load:
         """See `Machine.gpu_load`."""
-        return devices.Load(**self._known.get("gpu_load", {}))
+        return _of(devices.Load, self._known.get("gpu_load", {}))
 
     def free(self, mine: float = 0) -> Free:
         """See `Machine.free`; of this machine while the other one does not answer."""
         told = self._known.get("free")
-        return Free(**told) if told else now(None, mine)
+        return _of(Free, told) if told else now(None, mine)
 
     def fit(self, row: PipelineRow, load: Load, size: str, mine: float = 0) -> Fit:
         """See `Machine.fit`."""
@@ -276,8 +282,8 @@ class RemoteMachine:
         if not told:
             return NOTHING
         given: dict[str, Any] = {**told}
-        given["remedies"] = [Remedy(**each) for each in told["remedies"]]
-        return Fit(**given)
+        given["remedies"] = [_of(Remedy, each) for each in told["remedies"]]
+        return _of(Fit, given)
 
     def _poll(self) -> None:
         """The thread "engine server"."""
@@ -287,9 +293,10 @@ class RemoteMachine:
 
     def _look(self) -> None:
         try:
-            self._known = self._remote.ask("", patience=GLANCE) or {}
-            self.weights.note(self._known)
-        except (ValueError, LookupError, TypeError) as error:
+            known = self._remote.ask("", patience=GLANCE) or {}
+            self.weights.note(known)
+            self._known = known
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             log.debug("%s: %s", self._remote.server.name, error)
 
 
@@ -297,7 +304,15 @@ def _asked(row: PipelineRow, load: Load) -> dict[str, Any]:
     return {"pipeline": row.id, "load": load.model_dump()}
 
 
+def _of(kind: type[Kind], told: Mapping[str, Any]) -> Kind:
+    """An object of a dataclass from an answer, of which another release may know more."""
+    known = {
+        each.name for each in fields(cast(Any, kind))
+    }  # cast: there is no type for dataclasses
+    return kind(**{name: value for name, value in told.items() if name in known})
+
+
 def _gpu(told: dict[str, Any]) -> devices.Gpu:
     chip: list[int] | None = told["capability"]
     given: dict[str, Any] = {**told, "capability": (chip[0], chip[1]) if chip else None}
-    return devices.Gpu(**given)
+    return _of(devices.Gpu, given)

@@ -37,6 +37,11 @@ class Server:
         """Its host alone."""
         return urlsplit(self.url).hostname or ""
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it is reached by this machine's loopback, which no proxy knows."""
+        return self.host in LOOPBACK
+
     def socket(self, path: str) -> str:
         """The URL of a WebSocket of it."""
         return self.url + path
