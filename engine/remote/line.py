@@ -46,6 +46,7 @@ from engine.remote.wire import (
 
 OPENING = 5.0  # seconds for a connection to open
 SOON, LATER = 0.1, 2.0  # seconds until it is tried again: at first, and after many failures
+LASTING = 5.0  # seconds for which a line holds that is no failure
 REFUSED = 5.0  # the same after a refusal, which only a person can change
 CLOCKS = 10  # answers to pings of which the quickest tells the clock
 
@@ -112,8 +113,8 @@ class Line:
             return self.connected
 
     def here(self, time: float) -> float:
-        """A time of the server's clock by this machine's."""
-        return time - min(self._clocks, default=(0.0, 0.0))[1]
+        """A time of the server's clock by this machine's; now, until the two have been compared."""
+        return time - min(self._clocks)[1] if self._clocks else perf_counter()
 
     def _send(
         self, connection: ClientConnection, waiting: queue.SimpleQueue[str | bytes | None]
@@ -128,24 +129,26 @@ class Line:
     def _run(self) -> None:
         failures = 0
         while not self._ended.is_set():
-            refused = False
+            refused, began, name = False, perf_counter(), self.server.name
             try:
                 connection = self._open()
             except (OSError, WebSocketException, ValueError) as error:
                 failures, refused = failures + 1, _is_refusal(error)
                 self._lost(_why(self.server, error))
             else:
-                failures = 0
                 try:
                     self._serve(connection)
                     why = "it closed the line"
                 except (OSError, WebSocketException) as error:
                     why = _why_closed(error)
+                    refused = not self.connected and _reason(error) != ""
                 except ProtocolError as error:
                     why, refused = str(error).rstrip("."), True
-                self._part(
-                    connection, f"The line to the engine on {self.server.name} is lost: {why}."
-                )
+                if self.connected:
+                    self._part(connection, f"The line to the engine on {name} is lost: {why}.")
+                else:  # it did not even greet
+                    self._part(connection, f"The engine on {name} cannot be used: {why}.")
+                failures = 0 if perf_counter() - began > LASTING else failures + 1
             pause = REFUSED if refused else min(SOON * 2**failures, LATER)
             self._ended.wait(pause)
 
@@ -153,7 +156,7 @@ class Line:
         server = self.server
         connection = connect(
             server.socket(PATH), ssl=server.context(), additional_headers=server.headers,
-            compression=None,
+            compression=None, proxy=None if server.is_here else True,
             open_timeout=OPENING, close_timeout=1, ping_interval=None, max_size=LARGEST_FRAME,
         )  # fmt: skip
         with suppress(OSError):
@@ -172,6 +175,7 @@ class Line:
                 self._outbox.confirm(greeting.heard)
             else:
                 self._outbox, self._inbox = Outbox(), Inbox()
+                self._clocks.clear()
             self.resumed, self._connection = greeting.resumed, connection
             self._queue = queue.SimpleQueue()
             for text in self._outbox.unconfirmed:
@@ -180,10 +184,9 @@ class Line:
                 target=self._send, args=(connection, self._queue), name="to line", daemon=True
             )
             self._sender.start()
-            self._clocks.clear()
             self.connected, self.trouble = True, ""
         self._changed(self)
-        said = heard = perf_counter()
+        said, heard = float("-inf"), perf_counter()
         while not self._ended.is_set():
             now = perf_counter()
             if now - said >= PING:
@@ -260,8 +263,12 @@ def _why(server: Server, error: Exception) -> str:
 
 
 def _why_closed(error: Exception) -> str:
-    if isinstance(error, ConnectionClosed) and error.rcvd and error.rcvd.reason:
-        return error.rcvd.reason.rstrip(".")
     if isinstance(error, TimeoutError):
-        return str(error)
-    return "it was closed"
+        return str(error) or "it does not answer"
+    return _reason(error) or "it was closed"
+
+
+def _reason(error: Exception) -> str:
+    """What the server said as it closed the line, if anything."""
+    closed = isinstance(error, ConnectionClosed) and error.rcvd
+    return closed.reason.rstrip(".") if closed else ""
