@@ -376,7 +376,7 @@ class EngineSession:
             return
         self._answer(Header(Stream.HEARD, number=header.number))
         if header.stream == Stream.FILE:
-            for answer in self._incoming.piece(data):
+            for answer in self._incoming.piece(header.tag, data):
                 self._say(answer)
             return
         if header.stream not in INPUTS:

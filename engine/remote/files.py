@@ -1,7 +1,7 @@
 """The files that parameters name, for a server that lacks them: images and LoRAs, by their hash.
 
-Hashes are computed and files are sent by the thread "files": a LoRA has hundreds of megabytes, and
-its disk may be asleep.
+Hashes are computed by the thread "files", and each file is sent by a thread of its own: a LoRA has
+hundreds of megabytes, and its disk may be asleep.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from engine.images.assets import find
 from engine.ipc.messages import BridgeHello
 from engine.parameters import Load, Parameters, Value, describe
 from engine.remote.sending import FrameSender
-from engine.remote.wire import PIECE, FileKind, OfferFile
+from engine.remote.wire import PIECE, FileKind, FileWanted, OfferFile
 
 WAIT = 0.005  # seconds until the line is asked again whether it carries more
 READ = 1 << 20  # bytes
@@ -50,9 +50,10 @@ class Sharer:
         self._ready = ready
         self._assets = Path()
         self._library = Library(Path())
-        self._hashes: dict[Stamp, str] = {}
+        self._hashes: dict[Stamp, str] = {}  # empty if a file cannot be read
         self._pending: set[Stamp] = set()
         self._paths: dict[str, Path] = {}  # by hash
+        self._wanted: dict[FrameSender, int] = {}  # the newest wish of each server
         self._errands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         threading.Thread(target=self._work, name="files", daemon=True).start()
 
@@ -63,11 +64,11 @@ class Sharer:
 
     def files(
         self, models: Iterable[type[Load] | type[Parameters]], values: Mapping[str, Value]
-    ) -> dict[str, SentFile] | None:
-        """The files that values name, by parameter; None until their hashes are known. Those that
-        do not exist are left out: the server says so.
+    ) -> dict[str, SentFile | None]:
+        """The files that values name, by parameter; None until a hash is known. Those that do not
+        exist are left out: the server says so.
         """
-        found, waits = dict[str, SentFile](), False
+        found = dict[str, SentFile | None]()
         for model in models:
             for spec in describe(model):
                 name = values.get(spec.name)
@@ -76,19 +77,23 @@ class Sharer:
                 kind = FileKind.LORA if spec.lora else FileKind.IMAGE
                 if (stamp := self._stamp(kind, name)) is None:
                     continue
-                if (sha256 := self._hash_of(stamp)) is None:
-                    waits = True
+                if not (sha256 := self._hash_of(stamp)):
+                    if sha256 is None:
+                        found[spec.name] = None
                     continue
                 path, _, size = stamp
                 there = f"{sha256[:SHORT]}/{path.name}" if spec.lora else name
                 offer = OfferFile(kind=kind, name=there, sha256=sha256, size=size)
                 found[spec.name] = SentFile(path, offer)
-        return None if waits else found
+        return found
 
-    def send(self, sha256: str, start: int, to: FrameSender) -> None:
-        """Send a file from a byte on."""
-        if path := self._paths.get(sha256):
-            self._errands.put(partial(_send, path, start, to))
+    def send(self, wish: FileWanted, to: FrameSender) -> None:
+        """Send a file from a byte on, in place of what is being sent there."""
+        self._wanted[to] = wish.number
+        if path := self._paths.get(wish.sha256):
+            threading.Thread(
+                target=self._send, args=(path, wish, to), name="file", daemon=True
+            ).start()
 
     def _stamp(self, kind: FileKind, name: str) -> Stamp | None:
         with suppress(OSError, ValueError):
@@ -115,6 +120,7 @@ class Sharer:
             self._hashes[stamp] = digest.hexdigest()
             self._paths[digest.hexdigest()] = stamp[0]
         except OSError as error:
+            self._hashes[stamp] = ""
             sys.stderr.write(f"{stamp[0]} cannot be sent: {error}\n")
         self._pending.discard(stamp)
         self._ready()
@@ -124,15 +130,25 @@ class Sharer:
         while True:
             self._errands.get()()
 
+    def _send(self, path: Path, wish: FileWanted, to: FrameSender) -> None:
+        """The thread "file": until there is no line, or another wish. An empty piece is the last
+        one, also of a file that has become shorter or cannot be read any more.
+        """
+        left = True
+        try:
+            with path.open("rb") as file:
+                file.seek(wish.start)
+                while left and (piece := file.read(PIECE)):
+                    left = self._sent(piece, wish, to)
+        except OSError as error:
+            sys.stderr.write(f"{path} cannot be sent: {error}\n")
+        if left:
+            self._sent(b"", wish, to)
 
-def _send(path: Path, start: int, to: FrameSender) -> None:
-    try:
-        with path.open("rb") as file:
-            file.seek(start)
-            while piece := file.read(PIECE):
-                while (sent := to.piece(piece)) is None:
-                    sleep(WAIT)
-                if not sent:
-                    return  # the line is lost: the server asks again
-    except OSError as error:
-        sys.stderr.write(f"{path} cannot be sent: {error}\n")
+    def _sent(self, piece: bytes, wish: FileWanted, to: FrameSender) -> bool:
+        """Send a piece as soon as the line carries it; False if it is wanted no more."""
+        while self._wanted[to] == wish.number:
+            if (sent := to.piece(piece, wish.number)) is not None:
+                return sent
+            sleep(WAIT)
+        return False

@@ -38,8 +38,10 @@ from engine.ipc.messages import (
     LineNote,
     LoadPipeline,
     ParameterSnapshot,
+    PipelineKept,
     PipelineLoading,
     PipelineReady,
+    PipelineSwapped,
     PrepareBlock,
     RenewRing,
     ResetStream,
@@ -63,6 +65,7 @@ from engine.remote.packet import CodecError, Decoder
 from engine.remote.sending import FrameSender
 from engine.remote.wire import (
     FileHeld,
+    FileRefused,
     FileWanted,
     GuidesWanted,
     Header,
@@ -116,13 +119,36 @@ class Given:
 
     run: RunPipeline | None = None
     steer: Steer | None = None
+    values: Mapping[str, Value] | None = None  # of the newest `Steer`
     prepare: PrepareBlock | None = None
+    resets: int = 0
     ready: bool = False  # its pipeline is loaded
     guided: bool = False  # it uses guides
     device: str = ""  # what it computes on
     retry_at: float = 0.0
-    offered: set[OfferFile] = field(default_factory=set[OfferFile])
-    held: set[str] = field(default_factory=set[str])  # files, by hash
+    offered: dict[str, OfferFile] = field(default_factory=dict[str, OfferFile])  # by name
+    settled: set[str] = field(default_factory=set[str])  # files that it has or refuses, by hash
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A pipeline that the bridge wants to run."""
+
+    run: RunPipeline
+    models: tuple[type[Load], type[Parameters]]
+    slots: int  # of the ring
+
+    @classmethod
+    def of(cls, order: LoadPipeline) -> "Order":
+        """From the bridge's message."""
+        run = RunPipeline(
+            pipeline=order.pipeline, values=order.values, size=order.size,
+            hang_s=order.hang_s, load_s=order.load_s,
+        )  # fmt: skip
+        # cast: the bridge names no other kinds
+        load = cast(type[Load], _named(order.load))
+        parameters = cast(type[Parameters], _named(order.parameters))
+        return cls(run, (load, parameters), 2 * order.block + 2)
 
 
 class Other:
@@ -140,6 +166,7 @@ class Other:
         self.frames = FrameSender(self.line.send, codec, alpha=settings.alpha)
         self.decoder: Decoder | None = None
         self.leaving = ""  # that the server will end, in a sentence
+        self.refused = ""  # why it does not take the file that was offered last
 
 
 class Relay:
@@ -154,11 +181,12 @@ class Relay:
         self._made = MadeRing(self._tell)
         self._count = 0  # frames that came back
         self._input: RingReader | None = None
-        self._run: RunPipeline | None = None
+        self._making = threading.Lock()  # a frame in it
+        self._order: Order | None = None
+        self._before: Order | None = None  # what it replaces in the same worker, until that is told
+        self._resets = 0
         self._steer: Steer | None = None
         self._prepare: PrepareBlock | None = None
-        self._parameters: type[Parameters] | None = None
-        self._load: type[Load] | None = None
         self._told_line = self._told_note = ""
         self._began = perf_counter()
         self._failure: WorkerFailed | None = None
@@ -190,7 +218,8 @@ class Relay:
         for other in self._others:
             other.line.say(Stop())
             other.line.end(GOODBYE)
-        self._made.close()
+        with self._making:
+            self._made.close()
 
     # The main thread.
 
@@ -208,25 +237,25 @@ class Relay:
                     self._prepare = message
                 self._give()
             case ResetStream():
-                self._active.line.say(message)
+                with self._lock:
+                    self._resets += 1
+                self._give()
             case RenewRing():
-                self._made.renew()
+                with self._making:
+                    self._made.renew()
             case Stop():
                 pass
 
     def _ordered(self, order: LoadPipeline) -> None:
-        # cast: the bridge names no other kinds
-        parameters = cast(type[Parameters], _named(order.parameters))
-        load = cast(type[Load], _named(order.load))
+        wanted = Order.of(order)
         with self._lock:
-            self._parameters, self._load = parameters, load
-            self._made.slots = 2 * order.block + 2
-            self._run = RunPipeline(
-                pipeline=order.pipeline, values=order.values, size=order.size,
-                hang_s=order.hang_s, load_s=order.load_s,
-            )  # fmt: skip
+            self._before = self._order
+            self._use(wanted)
         self._tell(PipelineLoading())
         self._give()
+
+    def _use(self, order: Order) -> None:
+        self._order, self._made.slots = order, order.slots
 
     def _granted(self, grant: FrameGrant) -> None:
         steer = Steer(
@@ -273,44 +302,57 @@ class Relay:
                     self._give_one(other)
 
     def _give_one(self, other: Other) -> None:
-        given, line, run, steer = other.given, other.line, self._run, self._steer
-        if run is None or perf_counter() < given.retry_at:
+        given, line, order, steer = other.given, other.line, self._order, self._steer
+        if order is None or perf_counter() < given.retry_at:
             return
-        if given.run is not run and (there := self._there(other, run.values)) is not None:
-            given.run, given.ready = run, False
-            line.say(replace(run, values=there))
-        if given.run is not run:
+        if given.run is not order.run and (there := self._there(order, other, order.run.values)):
+            given.run, given.ready, given.resets = order.run, False, self._resets
+            line.say(replace(order.run, values=there))
+        if given.run is not order.run:
             return
+        if given.resets != self._resets:
+            given.resets = self._resets
+            line.say(ResetStream())
         prepare = self._prepare
-        if prepare and given.prepare is not prepare and self._has_files(other, prepare.snapshot):
-            given.prepare = prepare
-            line.say(prepare)
-        if steer and self._has_files(other, steer.snapshot):
-            wanted = replace(steer, shown=other is self._active)
+        if prepare and given.prepare is not prepare:
+            snapshot = self._named_there(order, other, prepare.snapshot)
+            if snapshot:
+                given.prepare = prepare
+                line.say(PrepareBlock(snapshot=snapshot))
+        if steer and (snapshot := self._named_there(order, other, steer.snapshot, given.values)):
+            wanted = replace(steer, snapshot=snapshot, shown=other is self._active)
             if wanted != given.steer:
-                given.steer = wanted
+                given.steer, given.values = wanted, snapshot.values
                 line.say(wanted)
 
-    def _has_files(self, other: Other, snapshot: ParameterSnapshot) -> bool:
-        return self._there(other, snapshot.values) is not None
+    def _named_there(
+        self, order: Order, other: Other, snapshot: ParameterSnapshot,
+        before: Mapping[str, Value] | None = None,
+    ) -> ParameterSnapshot | None:  # fmt: skip
+        there = self._there(order, other, snapshot.values, before)
+        return None if there is None else replace(snapshot, values=there)
 
-    def _there(self, other: Other, values: Mapping[str, Value]) -> Mapping[str, Value] | None:
-        """The values with the names that files have on the server; None while it lacks some, which
-        are offered.
+    def _there(
+        self, order: Order, other: Other, values: Mapping[str, Value],
+        before: Mapping[str, Value] | None = None,
+    ) -> Mapping[str, Value] | None:  # fmt: skip
+        """The values with the names that files have on the server. Those that it lacks are offered;
+        meanwhile the values name the files of `before`, if there are such, else None is returned.
         """
-        models = [model for model in (self._parameters, self._load) if model]
-        files = self._sharer.files(models, values)
-        if files is None:
-            return None
-        given = other.given
-        for file in files.values():
-            if file.offer not in given.offered:
-                given.offered.add(file.offer)
-                given.held.discard(file.sha256)
+        given, there, waits = other.given, {**values}, False
+        for name, file in self._sharer.files(order.models, values).items():
+            if file and given.offered.get(file.offer.name) != file.offer:
+                given.offered[file.offer.name] = file.offer
+                given.settled.discard(file.sha256)
+                other.refused = ""
                 other.line.say(file.offer)
-        if not all(file.sha256 in given.held for file in files.values()):
-            return None
-        return {**values, **{name: file.offer.name for name, file in files.items()}}
+            if file and file.sha256 in given.settled:
+                there[name] = file.offer.name
+            elif before and name in before:
+                there[name] = before[name]
+            else:
+                waits = True
+        return None if waits else there
 
     def _shared(self) -> None:
         """The thread "files": a file has been read, or one could not be."""
@@ -343,10 +385,16 @@ class Relay:
         match message:
             case FileHeld(sha256=name):
                 with self._lock:
-                    other.given.held.add(name)
+                    other.given.settled.add(name)
                 self._give()
-            case FileWanted(sha256=name, start=start):
-                self._sharer.send(name, start, other.frames)
+            case FileRefused(sha256=name, text=text):
+                with self._lock:
+                    other.given.settled.add(name)
+                    other.refused = text
+                self._give()
+                self._tell_line()
+            case FileWanted():
+                self._sharer.send(message, other.frames)
             case GuidesWanted(wanted=wanted):
                 other.given.guided = wanted
             case Leaving(text=text, seconds=seconds):
@@ -357,21 +405,44 @@ class Relay:
                     self._change_over()
                     self._give()
                 self._tell_line()
-            case WorkerFailed() if other is not self._active:
-                sys.stderr.write(f"The standby on {line.server.name}: {message.text}\n")
+            case WorkerFailed(text=text):
+                told = f"On {line.server.name}: {text}"
                 with self._lock:
                     other.given = Given(retry_at=perf_counter() + AGAIN)
-            case WorkerFailed():
-                self._failed(message)
-            case ServerHello() | Pong() | wire.Ping():
-                pass  # the line's own
+                    ends = other is self._active and not self._take_over(told)
+                if ends:
+                    self._failed(replace(message, text=brief(told)))
+                else:
+                    sys.stderr.write(f"{told}\n")
+            case PipelineReady(device=device):
+                with self._lock:
+                    other.given.ready = True
+                    other.given.device = brief(f"{device} on {line.server.name}")
+                    if other is self._active:
+                        self._tell_ready()
+            case PipelineSwapped():
+                pass  # it is told once that is ready
+            case PipelineKept() if other is self._active:
+                with self._lock:
+                    before, self._before = self._before, None
+                    if before:
+                        self._use(before)
+                        other.given.run = before.run
+                        self._tell(message)
+                self._give()
+            case ServerHello() | Pong() | wire.Ping() | PipelineKept():
+                pass  # the line's own, or the standby's
             case _:
-                if isinstance(message, PipelineReady):
-                    message = PipelineReady(device=_device(message.device, line.server.name))
-                    with self._lock:
-                        other.given.ready, other.given.device = True, message.device
                 if other is self._active:
                     self._tell(message)
+
+    def _tell_ready(self) -> None:
+        """The pipeline is loaded: in a worker that ran another one, or in a new one."""
+        order, given = self._order, self._active.given
+        if self._before and order and given.run is order.run:
+            self._before = None
+            self._tell(PipelineSwapped())
+        self._tell(PipelineReady(device=given.device))
 
     def came(self, line: Line, header: Header, data: memoryview) -> None:
         """A binary message has come."""
@@ -391,11 +462,14 @@ class Relay:
         if other is not self._active:
             return
         time = line.here(header.time) if header.own_time else header.time
-        self._count += 1
-        self._made.put(
-            header.width, header.height, lambda place: resize_into(place, image), time,
-            self._count, header.tag,
-        )  # fmt: skip
+        with self._making:
+            if self._stopped.is_set():
+                return
+            self._count += 1
+            self._made.put(
+                header.width, header.height, lambda place: resize_into(place, image), time,
+                self._count, header.tag,
+            )  # fmt: skip
 
     def _of(self, line: Line) -> Other:
         return next(other for other in self._others if other.line is line)
@@ -423,24 +497,30 @@ class Relay:
         """
         now, active = perf_counter(), self._active
         lost = not active.line.connected and now - active.line.lost_at >= TAKE_OVER
-        if not (lost or active.leaving):
-            return
-        ready = (o for o in self._others if o.line.connected and o.given.ready and not o.leaving)
-        if other := next(ready, None):
-            why = active.leaving or active.line.trouble
-            sys.stderr.write(f"{other.line.server.name} takes over: {why}\n")
-            self._active = other
-            if active.leaving:
-                active.line.say(Stop())
-                active.given = Given(retry_at=now + AGAIN)
-            other.frames.restart()
-            if self._prepare:
+        why = active.leaving or (active.line.trouble if lost else "")
+        if why and self._take_over(why) and active.leaving:
+            active.line.say(Stop())
+            active.given = Given(retry_at=now + AGAIN)
+
+    def _take_over(self, why: str) -> bool:
+        """Use the other server from now on, for this reason, if its engine is loaded."""
+        for other in self._others:
+            ready = other.line.connected and other.given.ready and not other.leaving
+            if ready and other is not self._active:
+                sys.stderr.write(f"{other.line.server.name} takes over: {why}\n")
+                self._active = other
+                other.frames.restart()
                 other.given.prepare = None
-            self._tell(PipelineReady(device=other.given.device))
+                self._tell_ready()
+                return True
+        return False
 
     def _tell_line(self) -> None:
-        """Tell the bridge of a line that is lost, and back, and of a server that is leaving."""
-        line, note = self._active.line, self._active.leaving
+        """Tell the bridge of a line that is lost, and back, of a server that is leaving, and of a
+        file that it does not take.
+        """
+        active = self._active
+        line, note = active.line, active.leaving or active.refused
         if note != self._told_note:
             self._told_note = note
             self._tell(LineNote(text=brief(note)))
@@ -452,13 +532,15 @@ class Relay:
             self._tell(LineLost(text=brief(text)))
 
 
-def _device(device: str, server: str) -> str:
-    return brief(f"{device} on {server}")
-
-
 def _named(target: str) -> Any:
     module, _, name = target.partition(":")
     return attrgetter(name)(import_module(module))
+
+
+def _broke(failed: threading.ExceptHookArgs) -> None:
+    """End with any thread: the bridge starts another relay, which resumes the session."""
+    traceback.print_exception(failed.exc_type, failed.exc_value, failed.exc_traceback)
+    os._exit(Exit.BROKE)
 
 
 def main() -> None:
@@ -469,6 +551,7 @@ def main() -> None:
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # output of libraries must not end up among the messages
     settings = Settings.of(os.environ.pop(VARIABLE))
+    threading.excepthook = _broke
     try:
         code = Relay(worker_end(incoming, outgoing), settings).run()
     except Exception as error:  # noqa: BLE001 - whatever it is, the bridge starts another

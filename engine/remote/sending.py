@@ -89,12 +89,14 @@ class FrameSender:
                 header = Header(stream, packet.key, own_time, width, height, number, tag, time)
                 return self._pass_on(flow, header, packet.data)
 
-    def piece(self, data: bytes) -> bool | None:
-        """Send a piece of a file: None if it must wait, False if there is no line."""
+    def piece(self, data: bytes, wanted: int) -> bool | None:
+        """Send a piece of the file that was `wanted` by this number: None if it must wait, False if
+        there is no line.
+        """
         with self._counting:
             if not self._files.may_send(perf_counter()):
                 return None
-            header = Header(Stream.FILE, number=self._number + 1)
+            header = Header(Stream.FILE, number=self._number + 1, tag=wanted)
             return self._pass_on(self._files, header, data)
 
     def _pass_on(self, flow: Flow, header: Header, data: bytes) -> bool:

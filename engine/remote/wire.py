@@ -50,7 +50,6 @@ PATH = "/api/v1/engine"  # of the server's WebSocket
 MACHINE = "/api/v1/machine"  # where it is asked what it has
 PING = 1.0  # seconds
 SILENT = 3.0  # seconds without a message until a line counts as lost
-LARGEST_TEXT = 2 << 20  # bytes
 LARGEST_FRAME = 64 << 20  # bytes
 LARGEST_FILE = 8 << 30  # bytes
 PIECE = 64 << 10  # bytes of a file in a message
@@ -71,7 +70,7 @@ class Stream(IntEnum):
     MASK = 2
     MADE = 3
     HEARD = 4  # no data: the frame of that number has been received
-    FILE = 5  # a piece of the file that was offered last
+    FILE = 5  # a piece of a file; none follows an empty one
 
 
 class FileKind(IntEnum):
@@ -87,7 +86,8 @@ class Header:
 
     `number` counts the frames of a stream in one connection; of `HEARD`, those of the other side,
     all streams together. `key`: the frame needs none before it. `own_time`: `time` is by the
-    server's clock. `tag` is the parameter snapshot with which a frame was made.
+    server's clock. `tag` is the parameter snapshot with which a frame was made; of `FILE`, the
+    number by which the file was wanted.
     """
 
     stream: int
@@ -200,10 +200,21 @@ class FileHeld:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileWanted:
-    """Send the file, from this byte on."""
+    """Send the file, from this byte on, and no other any more; `number` tells its pieces from those
+    of an earlier wish. It may be lost with the line: the next one's wish is another.
+    """
 
     sha256: Hash
     start: Size
+    number: Number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRefused:
+    """The server cannot take the file, for this reason: it may be named, and is not there."""
+
+    sha256: Hash
+    text: Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,13 +255,13 @@ RelayMessage: TypeAlias = (
     RelayHello | RunPipeline | Steer | OfferFile | PrepareBlock | ResetStream | Stop | Ping | Pong
 )
 ServerMessage: TypeAlias = (
-    ServerHello | FileHeld | FileWanted | GuidesWanted | Leaving | Ping | Pong
+    ServerHello | FileHeld | FileWanted | FileRefused | GuidesWanted | Leaving | Ping | Pong
     | PipelineLoading | LoadProgress | PipelineSwapped | PipelineKept | PipelineReady | TimeLimit
     | RingShort | BlockMade | BlockPrepared | BlockUnusable | QualityReduced | RungTried
     | WorkerFailed
 )  # fmt: skip
 # What may be lost: the next one says it again.
-LOSSY = Steer, LoadProgress, BlockMade, Ping, Pong, RelayHello, ServerHello
+LOSSY = Steer, FileWanted, LoadProgress, BlockMade, Ping, Pong, RelayHello, ServerHello
 
 FROM_RELAY: Vocabulary[RelayMessage] = Vocabulary(
     "The bridge's relay", "this server", RelayMessage, VERSION, lenient=True
