@@ -120,16 +120,16 @@ class Sessions:
         for session in self.all:
             session.end("The server ends.")
 
-    def _make_room(self, among: Iterable[EngineSession] | None = None) -> bool:
+    def _make_room(self, among: Iterable[EngineSession] | None = None) -> EngineSession | None:
         """End the session that has been without a connection for longest, if there is one."""
         with self._lock:
             sessions = self.all if among is None else among
             alone = [session for session in sessions if not session.attached]
             if not alone:
-                return False
+                return None
             oldest = min(alone, key=lambda session: session.seen)
             self._end(oldest, "Another bridge needed its place.")
-            return True
+            return oldest
 
     def _note_death(self, session: EngineSession, why: str) -> None:
         of = f" of {session.holder}" if session.holder else ""
@@ -192,13 +192,13 @@ class RelayConnection:
             return
         try:
             session, hello = await self._greeted(sessions)
+            session.attach(self, hello)
         except (ProtocolError, RefusedError) as error:
             await self._goodbye(str(error))
             return
         except (TimeoutError, WebSocketDisconnect, KeyError):
             await self._goodbye("It does not greet as a bridge does.")
             return
-        session.attach(self, hello)
         tasks = [asyncio.create_task(part) for part in (self._write(session), self._read(session))]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -236,7 +236,7 @@ class RelayConnection:
                 if (data := message.get("bytes")) is not None:
                     session.hear_frame(self, data)
                 else:
-                    session.hear(message.get("text") or "")
+                    session.hear(self, message.get("text") or "")
             except ProtocolError as error:
                 self._why = self._why or str(error)
                 return
@@ -266,7 +266,7 @@ class RelayConnection:
                 return
 
     async def _goodbye(self, why: str) -> None:
-        reason = why.encode()[:SHORT].decode(errors="ignore")
+        reason = why.encode(errors="replace")[:SHORT].decode(errors="ignore")
         with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
             async with asyncio.timeout(1.0):
                 await self._socket.close(1000, reason)

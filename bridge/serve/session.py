@@ -62,7 +62,7 @@ from engine.ipc.messages import (
     brief,
 )
 from engine.ipc.segments import RingError
-from engine.ipc.typed import ProtocolError
+from engine.ipc.typed import ProtocolError, UnknownKindError
 from engine.remote import wire
 from engine.remote.codec import codec_of, decoder_of
 from engine.remote.outbox import Inbox, Outbox
@@ -92,7 +92,9 @@ log = logging.getLogger(__name__)
 NUMBERS = 512  # snapshots whose numbers are remembered
 LATE = 0.1  # seconds by which a guide may be newer than its frame
 FAR = 1e9  # seconds: a time after all frames
+AHEAD = 1.25  # times as many frames as are shown, at most, are made without input
 WAIT = 1.0  # seconds
+GONE = 5.0  # seconds for a worker to end
 INPUTS = (Stream.INPUT, Stream.CONTROL, Stream.MASK)
 # Of a worker's news, what its bridge hears as it is
 PASSED_ON = (
@@ -122,8 +124,8 @@ class _Binary:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What all sessions share. `make_room` ends one that nobody uses; whether there was one. `died`
-    hears of an engine's death.
+    """What all sessions share. `make_room` ends one that nobody uses, and returns it. `died` hears of
+    an engine's death.
     """
 
     machine: LocalMachine
@@ -131,7 +133,7 @@ class Ground:
     store: Store
     folder: Path
     release: str
-    make_room: Callable[[], bool] = lambda: False
+    make_room: "Callable[[], EngineSession | None]" = lambda: None
     died: "Callable[[EngineSession, str], None]" = lambda session, why: None
 
 
@@ -147,6 +149,7 @@ class EngineSession:
         self.pipeline = ""
         self.seen = self.began = perf_counter()  # when its relay was last heard
         self.ended = ""  # why, in a sentence
+        self.gone = threading.Event()  # it has ended, and what it used is free again
         self.made = Rate()
         self.link: WorkerClient | None = None
         self._codec = codec_of(hello.coding)
@@ -186,15 +189,17 @@ class EngineSession:
         return self._work.qsize()
 
     def attach(self, connection: Connection, hello: RelayHello) -> None:
-        """Continue with a new connection; one that is still there is closed."""
+        """Continue with a new connection; one that is still there is closed. ProtocolError if the
+        relay has heard what was never said: then all stays as it is.
+        """
         with self._talk:
             resumed = hello.relay == self._relay
+            if resumed:
+                self._outbox.confirm(hello.heard)
             old, self._connection = self._connection, None
             if old:
                 old.close("The bridge has connected again.")
-            if resumed:
-                self._outbox.confirm(hello.heard)
-            else:
+            if not resumed:
                 self._outbox, self._inbox = Outbox(), Inbox()
                 self._relay, self._guided = hello.relay, False
             greeting = ServerHello(
@@ -218,14 +223,17 @@ class EngineSession:
         if feeder := self._feeder:
             feeder.hold()
 
-    def hear(self, text: str) -> None:
+    def hear(self, connection: Connection, text: str) -> None:
         """A text message has come; ProtocolError if it is none. The server's loop."""
         number, data = wire.numbered(text)
         with self._talk:
-            if not self._inbox.takes(number):
+            if connection is not self._connection or not self._inbox.takes(number):
                 return
-        message = FROM_RELAY.decode(data)
         self.seen = perf_counter()
+        try:
+            message = FROM_RELAY.decode(data)
+        except UnknownKindError:
+            return  # a newer relay's
         match message:
             case Ping(at=at, heard=heard):
                 with self._talk:
@@ -323,9 +331,10 @@ class EngineSession:
             return
         self._end_worker()
         while not (fit := ground.machine.fit_beside(row, load, run.size)).fits:
-            if not ground.make_room():
+            if not (other := ground.make_room()):
                 self._failed(f"The server has no room: {fit.told(row.id)}.")
                 return
+            other.gone.wait(GONE)
         try:
             link = ground.machine.start(
                 config, self._heard, self._next_number(0), {"size": run.size}, self._folder
@@ -339,7 +348,9 @@ class EngineSession:
             self._most_fps, self._beside, self._hello.output_fps, has_room=self._has_room,
         )  # fmt: skip
         self._feeder.hold()
-        if self._steer:
+        if link.gone:  # before it was this session's
+            self._died(link)
+        elif self._steer:
             self._steered(self._steer)
 
     def _steered(self, steer: Steer) -> None:
@@ -406,6 +417,7 @@ class EngineSession:
             feeder.stop()
         if link:
             link.stop()
+            link.join(GONE)
 
     def _finish(self) -> None:
         self._end_worker()
@@ -415,6 +427,7 @@ class EngineSession:
             connection.close(self.ended)
         with suppress(OSError):
             shutil.rmtree(self._folder, ignore_errors=True)
+        self.gone.set()
 
     def _break_off(self, why: str) -> None:
         """The connection cannot be used any more; the relay may open another."""
@@ -434,7 +447,12 @@ class EngineSession:
         return self._steer is not None and self._steer.has_room
 
     def _most_fps(self) -> float:
-        return self._steer.max_fps if self._steer else 0.0
+        """Without input a little more than is shown: that frames wait is heard of too late."""
+        wanted = self._steer.max_fps if self._steer else 0.0
+        if self._has_input():
+            return wanted
+        most = AHEAD * self._hello.output_fps
+        return min(wanted, most) if wanted else most
 
     def _beside(self, times: Sequence[float], fed: bool) -> Guided:
         """The guides of a block; without frames, the newest ones."""
