@@ -124,8 +124,8 @@ class _Binary:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What all sessions share. `make_room` ends one that nobody uses, and returns it. `died` hears of
-    an engine's death.
+    """What all sessions share. `make_room` ends one that nobody uses, and returns it. `died` hears
+    of an engine's death.
     """
 
     machine: LocalMachine
