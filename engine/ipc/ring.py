@@ -331,10 +331,14 @@ class RingReader(_Mapping):
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process with this id exists; another program may have made it up."""
+    """Whether a process with this id runs; another program may have made it up. One that has ended
+    and is only not yet forgotten by its parent does not.
+    """
     try:
-        return psutil.pid_exists(pid)
-    except OverflowError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.AccessDenied:
+        return True
+    except (psutil.Error, ValueError, OverflowError):
         return False
 
 
