@@ -43,7 +43,7 @@ from bridge.state.actions import ACTIONS
 from bridge.state.alarm import Alarm
 from bridge.state.awaited import Awaited
 from bridge.state.blocked import BlockedWords
-from bridge.state.change import By, Change, Setter
+from bridge.state.change import LOOKING, By, Change, Setter
 from bridge.state.controls import OutputParameters, all_specs
 from bridge.state.data_folder import DataFolder
 from bridge.state.inputs import ROLES, SIDES, Guide, Role, named
@@ -607,7 +607,7 @@ class Session:
             self._host.want_standby(None)
             return
         row = self._catalog[pipeline]
-        values = self.store.check(values, Setter(By.LOOK))
+        values = self.store.check(values, LOOKING)
         load = checked_load(row, {**self.store.snapshot.values, **values}, {})
         if misfits := self.weights.misfits(row, load):
             raise UnusableError(misfits)

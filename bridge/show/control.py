@@ -18,6 +18,7 @@ from bridge.show.parked import Parked
 from bridge.show.recall import Recalls
 from bridge.show.tempo import Tempo
 from bridge.show.undo import Mark
+from bridge.state.actions import ActionError
 from bridge.state.store import ParameterStore
 from engine.parameters import Value
 
@@ -128,6 +129,10 @@ class CuedLooks:
         self._recalls.recall(number, fade)
 
     def content(self, number: int) -> tuple[str, Mapping[str, Value]]:
-        """The pipeline and the values that recalling a look would set now."""
+        """The pipeline and the values that recalling a look would set now; ActionError if it cannot
+        be recalled.
+        """
         look = self._looks.get(number)
+        if lacks := self._looks.lacks(look):
+            raise ActionError(" ".join(lacks))
         return look.pipeline, self._looks.holds(look)

@@ -384,9 +384,11 @@ class Cues:
             return _sentence(error)
 
     def _skip(self, cue: Cue, lack: _Lack) -> None:
-        """It cannot be shown: GO shows the one after it. The caller holds the lock."""
+        """It cannot be shown: GO shows the next one that can. The caller holds the lock."""
         others = {each: why for each, why in self._skipped.items() if each != cue}
         self._skipped = {**others, cue: lack}
+        while (after := self._following()) and isinstance(why := self._look(after.look), str):
+            self._skipped = {after: _Lack(_unshowable([after], why), why), **self._skipped}
         log.warning("%s", self._told_skipped())
 
     def _forgive(self) -> None:

@@ -97,7 +97,8 @@ class Looks:
 
     def lacks(self, look: Look) -> list[str]:
         """Why a look cannot be recalled, a sentence each, as far as no disk is needed: its pipeline
-        is not installed, or a value is out of range. Missing files are named by the recall.
+        is not installed, a value is out of range, or a text has a blocked word. Missing files are
+        named by the recall.
         """
         try:
             content = self.holds(look)
@@ -105,10 +106,12 @@ class Looks:
             return [str(error.args[0])]
         found: list[str] = []
         for given, value in content.items():
+            name = self._store.now.name(given)
             try:
-                self._accepted(self._store.now.name(given), value)
+                why = self._store.blocked(name, self._accepted(name, value))
             except ValueError as error:
-                found.append(str(error))
+                why = str(error)
+            found += [why] if why else []
         return found
 
     def save(self, number: int | None = None, name: str | None = None) -> Look:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from bridge.state.change import Setter
+from bridge.state.change import LOOKING, Setter
 from engine.catalog.lexicon import WORDS_OF_THEIR_OWN, bases
 from engine.system.texts import counted
 
@@ -72,6 +72,8 @@ class BlockedWords:
         found = self._words.found(text)
         if not found:
             return
+        if setter == LOOKING:
+            raise ValueError(REFUSAL)
         with self._lock:
             self.refused += 1
             known, self._logged = self._logged, text

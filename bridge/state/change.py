@@ -67,6 +67,7 @@ class Setter:
 
 
 UNSAID = Setter(By.UNSAID)
+LOOKING = Setter(By.LOOK)  # whether a look could be recalled: nothing is set
 
 
 @dataclass(frozen=True, slots=True)

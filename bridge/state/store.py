@@ -19,7 +19,7 @@ from time import time
 from types import MappingProxyType
 from typing import TypeAlias
 
-from bridge.state.change import UNSAID, Change, Moved, Setter, Snapshot
+from bridge.state.change import LOOKING, UNSAID, Change, Moved, Setter, Snapshot
 from bridge.state.listeners import Listener, Listeners
 from bridge.state.renamed import CurrentNames
 from engine.parameters import DRAW, DRAWN, WRITTEN, Kind, ParameterSpec, Value
@@ -258,6 +258,16 @@ class ParameterStore:
         if unusable := self._fits(news, setter) if news else {}:
             raise UnusableError(unusable)
         return checked
+
+    def blocked(self, name: str, value: Value) -> str:
+        """Why nobody may set a text now, in a sentence; empty if it may be set."""
+        spec = self.specs[name]
+        try:
+            if name in self._free and value != spec.default:
+                self._refuse(name, str(value), LOOKING)
+        except ValueError as error:
+            return str(error)
+        return ""
 
     def _meant(self, spec: ParameterSpec, value: Value) -> Value:
         """The file meant by a name, or a drawn value; ValueError if there is no such file, or if

@@ -224,6 +224,20 @@ def test_a_cue_waits_for_a_missing_file_and_is_refused_for_a_blocked_word(booth)
     assert booth.cues.trouble == "Cue 2 cannot be shown: It is blocked. There is no next cue."
 
 
+def test_a_refusal_names_the_next_cue_that_can_go(booth):
+    booth.list(1, 2, 3, 4)
+    booth.cues.change(3, {"look": 9})
+    booth.cues.go()
+    booth.step()
+    del booth.looks[2]
+    with pytest.raises(ActionError, match=r"There is no look 2\. GO shows cue 4 next"):
+        booth.cues.to(2)
+    booth.cues.point("1")
+    with pytest.raises(ActionError, match=r"There is no look 2\. GO shows cue 4 next"):
+        booth.cues.go()
+    assert booth.cues.told()["cue_next"] == "4"
+
+
 def test_the_next_cue_follows_by_itself_unless_it_is_cancelled(booth):
     booth.list(1, 2, 3, follow=0.03)
     booth.cues.go()

@@ -20,6 +20,7 @@ from bridge.show.control import ShowControl
 from bridge.show.look import FORMAT, VERSION
 from bridge.state import names
 from bridge.state.actions import ActionError
+from bridge.state.blocked import REFUSAL, BlockedWords
 from bridge.state.change import By, Setter
 from bridge.state.journal import Journal, Kept
 from bridge.state.store import AbsentError, ParameterError
@@ -109,6 +110,21 @@ def test_a_restart_knows_which_look_it_has_and_whether_that_was_changed(desk, sh
     assert found.told()["look_changed"]
     found.looks.delete(1)
     assert found.told()["look"] == 0
+
+
+def test_a_look_with_a_blocked_word_says_so_before_it_is_recalled(desk, show, monkeypatch):
+    desk.store.update({"prompt": "a damn fine day"})
+    show.save()
+    assert show.looks.lacks(show.looks.get(1)) == []
+    path = desk.assets / "words.txt"
+    path.write_text("damn\n")
+    words = BlockedWords(path)
+    monkeypatch.setattr(desk.store, "_refuse", words.refuse)
+    assert show.looks.lacks(show.looks.get(1)) == [REFUSAL]
+    cue = show.cues.add({"look": 1})
+    with pytest.raises(ActionError, match="blocked here"):
+        show.cues.to(cue.number)
+    assert words.refused == 0, "nobody has tried to set it"
 
 
 @pytest.mark.slow
