@@ -844,6 +844,8 @@ class Session:
     def _kept(self, *, ended: bool = False) -> Kept:
         link, loading = self._host.current, self._host.loading
         values, missed = self.store.snapshot.values, self._missed.kept
+        if glide := self.show.recalls.glide:
+            values = {**values, **glide.aims}  # what fades is kept as it will be
         gone = MOMENTARY if ended else {RECORD}
         values = {name: value for name, value in values.items() if name not in gone}
         asked = self._awaited.row  # the current pipeline stands in for it

@@ -45,7 +45,7 @@ class Recalls:
     def __init__(self, store: ParameterStore, looks: Looks, lent: Lent) -> None:
         self._store, self._looks, self._lent = store, looks, lent
         self._current = 0  # number of the look saved or recalled last; 0 for none
-        self._glide: _Glide | None = None
+        self.glide: Glide | None = None  # the last one
         self._faded = ARRIVED
         self._turn = threading.Lock()
 
@@ -106,7 +106,7 @@ class Recalls:
             if here and seconds and specs[name].glides
         }
         at_once = {name: aim for name, aim in aims.items() if name not in numbers}
-        before, faded = self._glide, self._faded
+        before, faded = self.glide, self._faded
         self._faded = _Faded(now.number + 1, seconds)
         self._lent.recalls(setter)
         try:
@@ -124,7 +124,7 @@ class Recalls:
             told = f"look {look.number} {look.name}"
             old[LOOK_MARK], new[LOOK_MARK] = self._current, look.number
         self._lent.recalled(setter, told, old, new, numbers)
-        self._glide = _Glide(self._store, numbers, seconds, turn, setter) if numbers else None
+        self.glide = Glide(self._store, numbers, seconds, turn, setter) if numbers else None
 
     def saved(self, number: int) -> None:
         """A look was saved or recalled: it is the current one."""
@@ -141,7 +141,7 @@ class Recalls:
     @property
     def changed(self) -> bool:
         """Whether anything that the current look holds has been changed since."""
-        look, glide = self.current, self._glide
+        look, glide = self.current, self.glide
         if look is None:
             return False
         if look.pipeline != self._lent.pipeline():
@@ -174,11 +174,11 @@ class Recalls:
 
     def stop(self) -> None:
         """End a glide where it is."""
-        if self._glide:
-            self._glide.stop()
+        if self.glide:
+            self.glide.stop()
 
 
-class _Glide:
+class Glide:
     """Moves numbers from where they are to `aims` in `seconds`, in a thread of its own."""
 
     def __init__(
@@ -204,6 +204,11 @@ class _Glide:
     def owned(self) -> frozenset[str]:
         """What still glides: nobody else has moved it."""
         return frozenset(n for n in self._left if self._store.turn_of(n) <= self._turn)
+
+    @property
+    def aims(self) -> Mapping[str, float]:
+        """Where what still glides will be."""
+        return {name: self._aims[name] for name in self.owned}
 
     def stop(self) -> None:
         """Leave the numbers where they are."""

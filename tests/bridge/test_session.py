@@ -277,6 +277,18 @@ def test_three_fast_deaths_open_the_breaker_and_reload_closes_it(tmp_path, monke
 
 
 @pytest.mark.slow
+def test_what_fades_is_kept_as_it_will_be(tmp_path):
+    with running_session(tmp_path, **FAST) as rig:
+        session = rig.session
+        rig.running()
+        session.store.update({"vace_scale": 2.0})
+        session.show.save()
+        session.store.update({"vace_scale": 0.0})
+        session.show.recalls.recall(1, fade=30.0)
+        assert session.store.snapshot.values["vace_scale"] < 1
+        assert session._kept(ended=True).values["vace_scale"] == 2
+
+
 def test_a_switch_keeps_the_output_and_the_parameters(tmp_path):
     with running_session(tmp_path, pipeline="passthrough") as rig:
         stop = rig.steady_input()

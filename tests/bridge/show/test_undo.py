@@ -203,7 +203,7 @@ def test_a_fade_that_is_undone_ends_and_is_made_again_at_its_goal(desk, show, go
     assert show.undo.told()["undo_steps"] == 1
     show.undo.undo()
     assert (scale(), show.undo.told()["undo"]) == (2, "")
-    assert not show.recalls._glide.owned
+    assert not show.recalls.glide.owned
     show.undo.redo()
     assert (scale(), show.told()["look_changed"], show.undo.told()["redo"]) == (0.5, False, "")
 
