@@ -15,6 +15,7 @@ from bridge.settings import GROUPS, Settings, shown_default
 from bridge.state.inputs import ROLES
 from bridge.system.paths import meant
 from engine.parameters import measured
+from engine.sizes import exact_sides
 from engine.system.texts import did_you_mean, quoted
 
 Adder: TypeAlias = Callable[..., "Parser"]  # `add_parser` of a group of commands
@@ -23,6 +24,7 @@ FOR_EVER = float("inf")
 JSON = "print JSON, for other programs"
 SYNONYMS = {"start": "run", "cameras": "sources"}  # words that others use, and ours
 AUTOSTART = ("on", "off", "status")
+LEAST_SIDE = 64  # pixels that `bench relay` needs to number its frames
 LEAST_MINUTES = 6  # of `gpu-check`, which is of little use in less
 
 
@@ -484,6 +486,15 @@ def _bench(add: Adder) -> None:
     port = measured.add_parser("osc", help="messages and their cost, beside python-osc")
     port.add_argument("--seconds", type=_seconds, default=10, help="approximate time per figure")
     port.set_defaults(command="bench osc")
+    relay = measured.add_parser(
+        "relay", help="an engine behind `spout-bridge serve`, beside a bare loop of its codec"
+    )
+    relay.add_argument("--seconds", type=_seconds, default=10, help="time for it, and for the loop")
+    relay.add_argument(
+        "--size", dest="sides", type=_size, default="640x360", help="of the frames", metavar="SIZE"
+    )
+    _add_settings(relay, "engine_coding")
+    relay.set_defaults(command="bench relay")
     own = measured.add_parser("stylize", add_help=False, help="the pipeline stylize")
     own.set_defaults(command="bench stylize")
     network = measured.add_parser("engine", add_help=False, help="a causal pipeline's network")
@@ -495,6 +506,16 @@ def _seconds(text: str) -> float:
         if (seconds := FOR_EVER if text == "inf" else measured(text, "s")) > 0:
             return seconds
     raise ArgumentTypeError(f"takes a time in seconds above 0, not {text!r}.")
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        sides = exact_sides(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+    if min(sides) < LEAST_SIDE:
+        raise ArgumentTypeError(f"takes sides of at least {LEAST_SIDE} pixels, not {text}.")
+    return sides
 
 
 def _minutes(text: str) -> float:

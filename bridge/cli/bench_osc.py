@@ -3,14 +3,12 @@ outside. Beside it servers that do nothing but count: of python-osc and pyliblo3
 it is installed, and a loop that only receives, which no program in Python surpasses.
 """
 
-import json
 import os
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
@@ -143,13 +141,12 @@ class Ours(Port):
 
     def count(self) -> int:
         """See `Port`; other messages of this sender too."""
-        with urllib.request.urlopen(self._state, timeout=10) as answer:
-            return json.load(answer)["osc_messages"]
+        return self._bridge.ask("state")["osc_messages"]
 
     def __init__(self, bridge: Started) -> None:
         bridge.serve()
         super().__init__(bridge.port, bridge.pid)
-        self._state = f"http://127.0.0.1:{bridge.port}/api/v1/state"
+        self._bridge = bridge
 
 
 def measure(seconds: float) -> Iterator[Figure]:

@@ -506,6 +506,14 @@ def _bench_osc(options: argparse.Namespace, console: Console) -> None:
     show("bench osc", [("osc", measure(options.seconds))])
 
 
+def _bench_relay(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli.bench import show
+    from bridge.cli.bench_relay import measure
+
+    figures = measure(options.sides, _settings(options).engine_coding, options.seconds)
+    show("bench relay", [("relay", figures)], "bare loop")
+
+
 def _bench_module(options: argparse.Namespace, console: Console) -> None:
     """In a separate process, which alone may import torch."""
     module = MEASURED[options.command]
@@ -538,5 +546,6 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Console], None]] = {
     "completion": _completion,
     "bench bridge": _bench_bridge,
     "bench osc": _bench_osc,
+    "bench relay": _bench_relay,
     **dict.fromkeys(MEASURED, _bench_module),
 }

@@ -18,13 +18,14 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import psutil
@@ -45,6 +46,7 @@ ROOT = os.fspath(Path(__file__).parents[2])
 MAIN = "from bridge.cli import main; main()"
 NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 INTERRUPT = signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGINT
+STEP = 4  # pixels from one card to the next
 COPIES = 20  # of one frame, to time the median
 INDEX = 1  # offset in a slot, in u64
 
@@ -55,7 +57,7 @@ class Seen:
 
     `delays` from before a frame was written to after it was read, for each that arrived, of `sent`;
     `gaps` between two different frames; `memcpy` to copy one frame; `bridge` and `worker` are the
-    shares of a core that the processes used, NaN where no PID was given.
+    shares of a core that the processes used, NaN where no PID was given; `costs` are all shares.
     """
 
     delays: list[float] = field(default_factory=list[float])
@@ -64,6 +66,7 @@ class Seen:
     memcpy: float = 0.0
     bridge: float = float("nan")
     worker: float = float("nan")
+    costs: list[float] = field(default_factory=list[float])
 
 
 class Cost:
@@ -94,21 +97,22 @@ def _seconds(process: psutil.Process) -> float:
     return sum(process.cpu_times()[:2])
 
 
-class Started:
-    """A `spout-bridge run` as a process of its own that sends to `shm:shown`, with its data in
-    `folder`. `path` is all that its Python adds to its own; by default this program and ours.
-    """
+class Program:
+    """One of our commands that serves HTTP, as a process of its own."""
 
     def __init__(
-        self, folder: Path, shown: str, arguments: Sequence[str], path: Sequence[Path] = ()
+        self, folder: Path, command: Sequence[str], serves: str, path: Sequence[Path] = ()
     ) -> None:
+        """It runs in `folder`, and prints its address after what `serves` matches. `path` is all
+        that its Python adds to its own; by default this program and ours.
+        """
         self.began = perf_counter()
         self.port = 0
+        self._serves = re.compile(serves + r"://[^:]+:(\d+)")
         self._lines: deque[str] = deque(maxlen=100)
         before = [os.fspath(part) for part in path] or [ROOT, os.environ.get("PYTHONPATH", "")]
         self._process = subprocess.Popen(
-            [sys.executable, "-c", MAIN, "run", "--port", "0", "--folder", str(folder / "data"),
-             "--osc-feedback", "none", "--sink", f"shm:{shown}", *arguments],
+            [sys.executable, "-c", MAIN, *command],
             stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, errors="replace",
             cwd=folder, env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, before))},
             creationflags=NEW_GROUP,
@@ -122,15 +126,22 @@ class Started:
         with self._process.stderr as lines:
             for line in lines:
                 self._lines.append(line)
-                if found := re.search(r"page +http://[^:]+:(\d+)", line):
+                if found := self._serves.search(line):
                     self.port = int(found[1])
                     self._served.set()
         self._served.set()
 
     def serve(self) -> None:
-        """Wait until it serves OSC and HTTP on `port`; RuntimeError if it ends instead."""
+        """Wait until it serves on `port`; RuntimeError if it ends instead."""
         if not self._served.wait(PATIENCE) or not self.port:
-            raise RuntimeError(f"the bridge did not start: {''.join(self._lines)[-2000:]}")
+            raise RuntimeError(f"it did not start: {''.join(self._lines)[-2000:]}")
+
+    def ask(self, path: str) -> Any:
+        """What a GET of its API answers."""
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{self.port}/api/v1/{path}", timeout=10
+        ) as answer:
+            return json.load(answer)
 
     def close(self) -> None:
         """End it as Ctrl-C does."""
@@ -141,6 +152,17 @@ class Started:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+class Started(Program):
+    """A `spout-bridge run` that sends to `shm:shown`, with its data in `folder`."""
+
+    def __init__(
+        self, folder: Path, shown: str, arguments: Sequence[str], path: Sequence[Path] = ()
+    ) -> None:
+        how = ("--port", "0", "--folder", str(folder / "data"), "--osc-feedback", "none")
+        sink = ("--sink", f"shm:{shown}")
+        super().__init__(folder, ("run", *how, *sink, *arguments), "page +http", path)
 
 
 def attached(name: str, patience: float = PATIENCE) -> RingReader:
@@ -196,25 +218,38 @@ class Receiver:
 
 def probe(
     given: str, shown: str, width: int, height: int, seconds: float,
-    fps: float = FPS, pid: int = 0, settle: float = SETTLE,
+    fps: float = FPS, pid: int = 0, settle: float = SETTLE, beside: int = 0, count: int = 1,
+    ready: Callable[[], object] = lambda: True,
 ) -> Seen:  # fmt: skip
     """Send and receive for so long, after `settle` seconds that do not count; TimeoutError if the
-    bridge shows nothing.
+    bridge shows nothing, or is not `ready` in time. `beside` is the PID of another program that
+    it uses; frames are `count` cards in turn.
     """
-    image = draw("probe", width, height, 0)
+    images = cards(width, height, count)
     with _offered(RingWriter(given, width, height)) as writer:
-        writer.write(image, perf_counter(), 0)
+        writer.write(images[0], perf_counter(), 0)
         with closing(Receiver(shown)) as receiver:
-            _until_shown(receiver)
-            seen = _exchange(writer, receiver, image, fps, seconds, pid, settle)
+            _until_shown(receiver, ready)
+            pids = [one for one in (pid, beside) if one]
+            seen = _exchange(writer, receiver, images, fps, seconds, pids, settle)
         seen.memcpy = memcpy(width, height)
     return seen
 
 
-def _until_shown(receiver: Receiver) -> None:
-    """Wait until the first frame has come through."""
-    until = perf_counter() + PATIENCE
-    while not (receiver.look() and read_counter(receiver.image) == 0):
+def cards(width: int, height: int, count: int) -> list[Image]:
+    """A test card that moves by STEP pixels from image to image."""
+    first = draw("probe", width, height, 0)
+    moved = [np.roll(first, STEP * place, axis=1) for place in range(count)]
+    for image in moved:
+        write_counter(image, 0)
+    return moved
+
+
+def _until_shown(receiver: Receiver, ready: Callable[[], object]) -> None:
+    """Wait until the first frame has come through, and the bridge is ready."""
+    until, shown = perf_counter() + PATIENCE, False
+    while not (shown and ready()):
+        shown = shown or (receiver.look() and read_counter(receiver.image) == 0)
         if perf_counter() > until:
             raise TimeoutError("The bridge did not show the frame in time.")
         time.sleep(0.002)
@@ -223,10 +258,10 @@ def _until_shown(receiver: Receiver) -> None:
 def _exchange(
     writer: RingWriter,
     receiver: Receiver,
-    image: Image,
+    images: Sequence[Image],
     fps: float,
     seconds: float,
-    pid: int,
+    pids: Sequence[int],
     settle: float,
 ) -> Seen:
     """Frames sent before or after the counted seconds only keep the bridge busy as during them."""
@@ -242,6 +277,7 @@ def _exchange(
         now = perf_counter()
         if now >= due:
             number += 1
+            image = images[number % len(images)]
             write_counter(image, number)
             began = perf_counter()
             if start <= began < end:
@@ -261,11 +297,12 @@ def _exchange(
 
     while perf_counter() < start:
         step()
-    cost = Cost(pid) if pid else None
+    costs = [Cost(pid) for pid in pids]
     while perf_counter() < end:
         step()
-    if cost:
-        seen.bridge, seen.worker = cost.shares()
+    seen.costs = [share for cost in costs for share in cost.shares()]
+    if pids:
+        seen.bridge, seen.worker = seen.costs[:2]
     while sent and perf_counter() < end + LATE:
         step()
     return seen

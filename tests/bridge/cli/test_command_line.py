@@ -72,7 +72,7 @@ UV = f"{PYTHON} -m uv pip install --python {PYTHON}"
         ("completion fish", "choose bash, zsh, powershell."),
         (
             "bench engin",
-            "'bench engin'; choose bridge, osc, stylize, engine. Did you mean engine?",
+            "'bench engin'; choose bridge, osc, relay, stylize, engine. Did you mean engine?",
         ),
         ("bench bridge --onyl osc", "spout-bridge bench bridge does not accept '--onyl'. Did you"),
         ("bench bridge --only paceing", "unknown figure 'paceing'; choose latency, "),
