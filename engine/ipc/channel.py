@@ -13,7 +13,7 @@ from engine.ipc.typed import Heard, Vocabulary, encode
 
 LONGEST = 16 << 20  # bytes; a longer message is a broken stream
 
-Said = TypeVar("Said", BridgeMessage, WorkerMessage)
+Said = TypeVar("Said")
 
 
 class Channel(Generic[Said, Heard]):
