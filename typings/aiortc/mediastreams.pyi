@@ -1,0 +1,9 @@
+from av.frame import Frame
+from av.packet import Packet
+
+class MediaStreamError(Exception): ...
+
+class MediaStreamTrack:
+    kind: str
+    def __init__(self) -> None: ...
+    async def recv(self) -> Frame | Packet: ...
