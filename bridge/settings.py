@@ -23,6 +23,8 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from bridge.system.ice import IceServer
+from bridge.system.ice import checked as checked_ice
 from bridge.system.paths import bare, bridge_name, meant, path_of, place
 from engine import sizes
 from engine.parameters import Size, digits, measured
@@ -240,6 +242,11 @@ class Settings(BaseModel):
     osc_timetags: bool = Field(
         default=False, description="let OSC bundles wait up to a second for their time tags"
     )
+    ice_servers: Annotated[tuple[str, ...], AfterValidator(checked_ice)] = Field(
+        default=(),
+        description="stun:HOST:PORT, turn:USER:PASSWORD@HOST:PORT: servers that help whip: and "
+        "whep: through routers",
+    )
     midi: tuple[str, ...] = Field(
         default=(),
         description="NAME,… of MIDI ports of this machine to open, or parts of their names; see "
@@ -322,7 +329,13 @@ class Settings(BaseModel):
         return {**values, **mends, **single}
 
     @field_validator(
-        "osc_feedback", "osc_allow", "allow_host", "midi", "more_models", mode="before"
+        "osc_feedback",
+        "osc_allow",
+        "allow_host",
+        "ice_servers",
+        "midi",
+        "more_models",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: object, info: ValidationInfo) -> object:
@@ -349,9 +362,10 @@ class Settings(BaseModel):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no log may show: the token, and all of a webhook's URL but the host."""
+        """What no log may show: tokens, passwords, and all of a webhook's URL but the host."""
         alarm = urlsplit(self.alarm)
-        return (self.token, self.engine_token, alarm.path.strip("/"), alarm.query)
+        passwords = (IceServer.of(each).password for each in self.ice_servers)
+        return (self.token, self.engine_token, alarm.path.strip("/"), alarm.query, *passwords)
 
     @property
     def source_uri(self) -> str:

@@ -12,7 +12,7 @@ import logging
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -38,6 +38,8 @@ BUILT_IN = {
     "file": "bridge.transports.file",
     "camera": "bridge.transports.camera",
     "shm": "bridge.transports.shared_memory",
+    "whip": "bridge.transports.webrtc.whip",
+    "whep": "bridge.transports.webrtc.whep",
     "null": "bridge.transports.null",
 }
 PATIENCE = 1.0  # seconds for a transport to be imported, or to list its offers
@@ -66,7 +68,8 @@ class Options:
     A source that chooses among senders prefers the one named `prefer` and never takes the one named
     `avoid`. `limit` is the largest size wanted from a source that can scale. `output` and
     `output_fps` are the size and rate of the output, for devices that can choose. A `steady` sink
-    is sent `fps` frames a second, held ones too; any other, frames as they come.
+    is sent `fps` frames a second, held ones too; any other, frames as they come. `ice` are the STUN
+    and TURN servers of WebRTC; see `bridge/system/ice.py`.
     """
 
     width: int = 640
@@ -78,6 +81,7 @@ class Options:
     output: tuple[int, int] | None = None
     output_fps: float = 30.0
     steady: bool = False
+    ice: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +112,8 @@ ONE_SIDED = {
     "demo": SOURCE,
     "pattern": SOURCE,
     "camera": SOURCE,
+    "whip": SOURCE,
+    "whep": SINK,
 }  # the other built-in ones are both
 
 

@@ -1,5 +1,5 @@
-"""Hooks of schemathesis: requests that would take minutes become cheap valid ones, and show files
-are bytes of any kind.
+"""Hooks of schemathesis: requests that would take minutes become cheap valid ones, show files are
+bytes of any kind, and offers of WebRTC any text.
 """
 
 import re
@@ -7,10 +7,12 @@ import re
 import schemathesis
 from hypothesis import strategies as st
 
+from bridge.control.http.guard import SDP
 from bridge.control.http.show import ZIP
 from bridge.control.schema import SIZE
 
 schemathesis.openapi.media_type(ZIP, st.binary(max_size=500))
+schemathesis.openapi.media_type(SDP, st.text(max_size=500).map(str.encode))
 
 
 @schemathesis.hook

@@ -34,6 +34,7 @@ from bridge.control.http.sources import sources
 from bridge.control.http.streams import Streams, movers
 from bridge.control.http.texts import JSONResponse
 from bridge.control.http.uploads import Uploads
+from bridge.control.http.webrtc import webrtc
 from bridge.control.http.weights import models
 from bridge.control.schema import schema
 from bridge.downloads.weights import MissingWeights
@@ -153,6 +154,7 @@ def create_app(desk: BridgeApi, rules: Rules, query: OscQuery | None = None) -> 
     app.include_router(cues(desk.show.cues), prefix=API, tags=["cues"])
     app.include_router(show(desk), prefix=API, tags=["looks"])
     app.include_router(midi(desk), prefix=API, tags=["midi"])
+    app.include_router(webrtc(), tags=["webrtc"])
     _assets(app, desk)
     _streams(app, desk)
     app.mount("/page", Folder(directory=PAGE), name="page")
@@ -174,6 +176,10 @@ def _pages(app: FastAPI, query: OscQuery | None) -> None:
         if query and queries(request.scope):
             return answer(query, request, more)
         return sent(PAGE / "index.html")
+
+    @app.get("/view", include_in_schema=False)
+    def view() -> Response:
+        return sent(PAGE / "view.html")
 
 
 def _described(app: FastAPI, desk: BridgeApi, rules: Rules) -> None:

@@ -48,6 +48,9 @@ UPLOADS = ("application/octet-stream", *PICTURES)
 UPLOAD_PATH, SHOW_PATH, FILM_PATH = "/api/v1/assets", "/api/v1/show", "/api/v1/films"
 SHOWS = ("application/zip", "application/octet-stream")
 FILM_KIND = "application/octet-stream"
+SDP, LARGEST_SDP = "application/sdp", 64 << 10
+WATCHED = "/whep"  # what a viewer may ask for, though it is no GET
+OFFERED = (WATCHED, "/whip")
 FILM_LIMIT = 4 << 30  # bytes; written as they arrive, so that none of them stay in memory
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 PLAYED = "/api/v1/midi/port"  # a WebSocket that controls
@@ -59,7 +62,8 @@ OPEN = ("/healthz",)
 COOKIE = "spout_bridge_token"
 TRIES, PENALTY = 10, 30.0  # wrong tokens, and seconds that the address is then blocked
 GUESSERS = 1024  # addresses whose wrong tokens are remembered
-OURS = ("/api/v1/", "/page/", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics")
+OURS = ("/api/v1/", "/page/", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics",
+        "/view", *OFFERED)  # fmt: skip
 # One of our paths behind a proxy's prefix; the page itself is recognised only by its last slash
 BEHIND = re.compile(rf"(/.+?)(?:({'|'.join(map(re.escape, OURS))}).*|/)", re.DOTALL)
 OSC = "/bridge"  # and below: the OSC addresses
@@ -251,7 +255,8 @@ class Guard:
         more = access is Access.VIEW and asked is Access.ALL  # a viewer follows the other link
         if access is not Access.NONE and not more:
             self.guesses.right(client)
-            changes = scope.get("method") in CHANGES or scope["path"] == PLAYED
+            watches = f"{scope['path']}/".startswith(f"{WATCHED}/")
+            changes = (scope.get("method") in CHANGES and not watches) or scope["path"] == PLAYED
             if access is Access.VIEW and changes:
                 return _no(403, "This link shows the page and controls nothing.")
             if access is Access.VIEW and KEPT.fullmatch(scope["path"]):
@@ -359,6 +364,8 @@ def _takes(path: str) -> tuple[tuple[str, ...], int]:
         return UPLOADS, UPLOAD_LIMIT
     if path == FILM_PATH:
         return (FILM_KIND,), FILM_LIMIT
+    if path in OFFERED:
+        return (SDP,), LARGEST_SDP
     return (SHOWS, LARGEST) if path == SHOW_PATH else (JSON, JSON_LIMIT)
 
 
@@ -380,7 +387,9 @@ def _type_refusal(path: str, headers: Headers) -> Response | None:
 
 
 def _limit_text(limit: int) -> str:
-    return f"At most {limit >> 20} MB are accepted."
+    return (
+        f"At most {f'{limit >> 20} MB' if limit >= 1 << 20 else f'{limit >> 10} KB'} are accepted."
+    )
 
 
 def _body_problem(text: str) -> dict[str, Any]:

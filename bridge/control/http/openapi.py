@@ -33,7 +33,7 @@ MEANINGS = {
     422: "A value is not accepted; nothing was changed.",
     429: "Too many wrong tokens.",
     431: "The request line and headers are too long.",
-    503: "A disk does not respond, or too much data was sent at once; try again.",
+    503: "A disk does not respond, too much was sent at once, or no place is free; try again.",
     507: "The disk is full.",
 }
 ALWAYS = (400, 408, 421, 431)

@@ -9,6 +9,7 @@ import textwrap
 import time
 from importlib import import_module
 from importlib.metadata import EntryPoint
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
@@ -41,6 +42,7 @@ from bridge.transports.pattern import draw, read_counter
 from engine.ipc.ring import RingReader, RingWriter, owner
 from engine.ipc.segments import PREFIX, folder
 
+WEBRTC = pytest.mark.skipif(find_spec("aiortc") is None, reason="the extra `webrtc` is missing")
 ELSEWHERE = pytest.mark.skipif(sys.platform == "win32", reason="there it exists")
 OPTIONS = Options(width=64, height=48, fps=60)
 
@@ -112,7 +114,8 @@ def place(tmp_path, monkeypatch):
 
 SOURCES = ["demo:", "pattern:name", "file:PLACE/clip.mp4", "file:PLACE/still.png",
            "shm:test-conform", "echo:"]  # fmt: skip
-SINKS = ["null:", "shm:test-sink", "file:PLACE/out.mp4", "echo:"]
+SINKS = ["null:", "shm:test-sink", "file:PLACE/out.mp4", "echo:",
+         pytest.param("whep:", marks=[pytest.mark.slow, WEBRTC])]  # fmt: skip
 
 
 @pytest.mark.slow
@@ -273,6 +276,8 @@ def test_what_is_no_source_or_sink_is_answered_with_what_can_be_one(place, monke
         ("file:a.mp4?megabytes=-1", "megabytes=-1 is not valid"),
         ("file:a.mp4?codec=divx", "Unknown codec=divx"),
         ("file:a.xyz?minutes=1", ".xyz is not a recording format"),
+        ("whep:?viewers=0", "viewers=0 is not valid; write a number from 1 to 64"),
+        ("whep:?mbps=3", "Unknown option mbps=3 for whep:; after ? it takes mbit=, viewers="),
         ("fil:a.mp4", "Did you mean file:?"),
     ],
 )

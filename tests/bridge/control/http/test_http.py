@@ -447,7 +447,7 @@ def test_a_method_that_a_path_has_not_is_405_and_says_which_it_has(still, kind):
     for path, methods in known.items():
         for method in {*METHODS} - methods:
             answer = client.request(
-                method, path.format(name="x", side="input", number=1), content=b"{}",
+                method, path.format(name="x", side="input", number=1, peer="x"), content=b"{}",
                 headers={"content-type": kind},
             )  # fmt: skip
             assert answer.status_code == 405, (method, path)
