@@ -372,7 +372,7 @@ class Session:
         settings = self.settings
         options = Options(
             prefer=settings.input_name, avoid=settings.output_name, limit=settings.limit,
-            output=settings.output, output_fps=settings.output_fps,
+            output=settings.output, output_fps=settings.output_fps, ice=settings.ice_servers,
         )  # fmt: skip
         source = open_source(uri, options)
         # Spout without a name uses any sender; until one appears, a placeholder is shown.
@@ -385,7 +385,9 @@ class Session:
         settings = self.settings
         # Spout without a name would use the input's own sender if there is no other.
         own = f"spout:{settings.name}{role.capitalize()}"
-        options = Options(avoid=settings.output_name, limit=settings.limit)
+        options = Options(
+            avoid=settings.output_name, limit=settings.limit, ice=settings.ice_servers
+        )
         return open_source(own if uri == "spout:" else uri, options)
 
     def _open_sink(self, uri: str) -> Sink:
@@ -396,7 +398,10 @@ class Session:
     def _to_record(self) -> Options:
         """What a sink is sent, and a recording."""
         width, height = self.settings.output
-        return Options(width=width, height=height, fps=self.settings.output_fps, steady=True)
+        return Options(
+            width=width, height=height, fps=self.settings.output_fps, steady=True,
+            ice=self.settings.ice_servers,
+        )  # fmt: skip
 
     def _record_failed(self, why: str) -> None:
         """A recording ended by itself. Called in its thread."""
