@@ -305,7 +305,10 @@ class Relay:
         given, line, order, steer = other.given, other.line, self._order, self._steer
         if order is None or perf_counter() < given.retry_at:
             return
-        if given.run is not order.run and (there := self._there(order, other, order.run.values)):
+        there = None
+        if given.run is not order.run:
+            there = self._there(order, other, order.run.values)
+        if there is not None:
             given.run, given.ready, given.resets = order.run, False, self._resets
             line.say(replace(order.run, values=there))
         if given.run is not order.run:
