@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from time import perf_counter
 
+import cv2
 from rich.console import Console
 
 from bridge import __version__
@@ -61,6 +62,7 @@ def serve(settings: Settings, orders: Orders, console: Console) -> None:
     raise_limit()
     sweep()
     wake_in_time()
+    cv2.setNumThreads(1)  # its pool costs more than it saves on frames of an engine's size
     catalog = installed_catalog()
     with ExitStack() as running:
         running.enter_context(awake(not settings.allow_sleep))

@@ -11,6 +11,7 @@ import sys
 import time
 from time import perf_counter, process_time
 
+import cv2
 import numpy as np
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
@@ -77,6 +78,7 @@ def far(coding: str, width: int, height: int) -> None:
 
 
 if __name__ == "__main__":
+    cv2.setNumThreads(1)  # as a relay and a server
     given = sys.argv[1:]
     if len(given) == 3:
         far(given[0], int(given[1]), int(given[2]))

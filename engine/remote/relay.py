@@ -23,6 +23,8 @@ from operator import attrgetter
 from time import perf_counter
 from typing import Any, TypeAlias, cast
 
+import cv2
+
 from engine.images.scaling import resize_into
 from engine.ipc.channel import WorkerChannel, worker_end
 from engine.ipc.made_ring import MadeRing
@@ -551,6 +553,7 @@ def main() -> None:
     by_hand.refuse("the relay of a bridge", "spout-bridge run --engine URL")
     die_with_parent()
     wake_in_time()
+    cv2.setNumThreads(1)  # its pool costs more than it saves on frames of an engine's size
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # output of libraries must not end up among the messages
     settings = Settings.of(os.environ.pop(VARIABLE))
