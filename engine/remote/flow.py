@@ -74,6 +74,11 @@ class Flow:
         """The least round trip, in seconds."""
         return self._trips[0][1] if self._trips else UNKNOWN
 
+    @property
+    def waiting(self) -> int:
+        """Bits on their way."""
+        return self._bits_waiting
+
     def queue(self, now: float) -> float:
         """Seconds by which the oldest frame on its way is late."""
         return max(0.0, now - self._waiting[0].at - self.line) if self._waiting else 0.0

@@ -17,6 +17,8 @@ from engine.remote.wire import Header, Stream
 
 FPS = 30  # frames a second of an encoder's bitrate
 FAST = 2_000_000_000  # bits a second, at most, of what does not follow a bitrate
+FEW = 32 << 13  # bits of a file that may always be on their way
+BEHIND = 0.04  # seconds for which frames and values may wait behind those of a file
 
 
 class FrameSender:
@@ -94,7 +96,8 @@ class FrameSender:
         there is no line.
         """
         with self._counting:
-            if not self._files.may_send(perf_counter()):
+            files, now = self._files, perf_counter()
+            if files.waiting > max(FEW, files.throughput(now) * (files.line + BEHIND)):
                 return None
             header = Header(Stream.FILE, number=self._number + 1, tag=wanted)
             return self._pass_on(self._files, header, data)

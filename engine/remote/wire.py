@@ -52,7 +52,7 @@ PING = 1.0  # seconds
 SILENT = 3.0  # seconds without a message until a line counts as lost
 LARGEST_FRAME = 64 << 20  # bytes
 LARGEST_FILE = 8 << 30  # bytes
-PIECE = 64 << 10  # bytes of a file in a message
+PIECE = 16 << 10  # bytes of a file in a message
 MOST_FPS = 1000.0
 
 Hash: TypeAlias = Annotated[str, Written("[0-9a-f]{64}")]
