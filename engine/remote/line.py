@@ -46,7 +46,7 @@ from engine.remote.wire import (
 
 OPENING = 5.0  # seconds for a connection to open
 SOON, LATER = 0.1, 2.0  # seconds until it is tried again: at first, and after many failures
-LASTING = 5.0  # seconds for which a line holds that is no failure
+LASTING = 1.0  # seconds for which a line holds that is no failure
 REFUSED = 5.0  # the same after a refusal, which only a person can change
 CLOCKS = 10  # answers to pings of which the quickest tells the clock
 

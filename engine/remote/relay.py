@@ -130,6 +130,7 @@ class Given:
     retry_at: float = 0.0
     offered: dict[str, OfferFile] = field(default_factory=dict[str, OfferFile])  # by name
     settled: set[str] = field(default_factory=set[str])  # files that it has or refuses, by hash
+    refused: dict[str, str] = field(default_factory=dict[str, str])  # why, by hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,6 @@ class Other:
         self.frames = FrameSender(self.line.send, codec, alpha=settings.alpha)
         self.decoder: Decoder | None = None
         self.leaving = ""  # that the server will end, in a sentence
-        self.refused = ""  # why it does not take the file that was offered last
 
 
 class Relay:
@@ -349,7 +349,6 @@ class Relay:
             if file and given.offered.get(file.offer.name) != file.offer:
                 given.offered[file.offer.name] = file.offer
                 given.settled.discard(file.sha256)
-                other.refused = ""
                 other.line.say(file.offer)
             if file and file.sha256 in given.settled:
                 there[name] = file.offer.name
@@ -358,6 +357,16 @@ class Relay:
             else:
                 waits = True
         return None if waits else there
+
+    def _refusal(self, other: Other) -> str:
+        """Why the server lacks a file that values name now; empty if it lacks none."""
+        with self._lock:
+            order, steer, refused = self._order, self._steer, other.given.refused
+            if not (order and steer and refused):
+                return ""
+            named = {**order.run.values, **steer.snapshot.values}
+            files = self._sharer.files(order.models, named).values()
+            return next((refused[f.sha256] for f in files if f and f.sha256 in refused), "")
 
     def _shared(self) -> None:
         """The thread "files": a file has been read, or one could not be."""
@@ -395,7 +404,7 @@ class Relay:
             case FileRefused(sha256=name, text=text):
                 with self._lock:
                     other.given.settled.add(name)
-                    other.refused = text
+                    other.given.refused[name] = text
                 self._give()
                 self._tell_line()
             case FileWanted():
@@ -525,7 +534,7 @@ class Relay:
         file that it does not take.
         """
         active = self._active
-        line, note = active.line, active.leaving or active.refused
+        line, note = active.line, active.leaving or self._refusal(active)
         if note != self._told_note:
             self._told_note = note
             self._tell(LineNote(text=brief(note)))
