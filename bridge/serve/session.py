@@ -92,7 +92,7 @@ log = logging.getLogger(__name__)
 NUMBERS = 512  # snapshots whose numbers are remembered
 LATE = 0.1  # seconds by which a guide may be newer than its frame
 FAR = 1e9  # seconds: a time after all frames
-AHEAD = 1.25  # times as many frames as are shown, at most, are made without input
+AHEAD = 1.25  # times as many frames as are shown, at most, are made of nothing
 WAIT = 1.0  # seconds
 GONE = 5.0  # seconds for a worker to end
 INPUTS = (Stream.INPUT, Stream.CONTROL, Stream.MASK)
@@ -447,9 +447,11 @@ class EngineSession:
         return self._steer is not None and self._steer.has_room
 
     def _most_fps(self) -> float:
-        """Without input a little more than is shown: that frames wait is heard of too late."""
-        wanted = self._steer.max_fps if self._steer else 0.0
-        if self._has_input():
+        """What is made of nothing is at most a little more than is shown: that frames wait is heard
+        of too late.
+        """
+        wanted, link = self._steer.max_fps if self._steer else 0.0, self.link
+        if link is None or not link.invents:
             return wanted
         most = AHEAD * self._hello.output_fps
         return min(wanted, most) if wanted else most
