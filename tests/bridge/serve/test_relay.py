@@ -5,86 +5,23 @@ import shutil
 import signal
 import sys
 import time
-from contextlib import contextmanager
 
 import psutil
 import pytest
 
 from bridge.doctor.elsewhere import engines
 from bridge.settings import Settings
-from engine.ipc.segments import folder
-from tests.attack.running import Reader
 from tests.bridge.state.test_alarm import listening
-from tests.support.bridge import read, running
+from tests.support.bridge import running
 from tests.support.certificates import Authority
-from tests.support.echo import installed, mark_of
+from tests.support.echo import installed
 from tests.support.line import Line
-from tests.support.serving import serving
+from tests.support.staged import WAIT, served, staged
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="the foreign reader reads /dev/shm"),
 ]
-WAIT = 60.0  # seconds, against hanging
-
-
-class Stage:
-    """A bridge, and what a foreign program sees of its output."""
-
-    def __init__(self, bridge, name: str) -> None:
-        self.bridge = bridge
-        self.output = read(f"{name}Out")
-        self.seen = Reader(f"{name}Out", str(folder()))
-
-    def runs(self, pipeline: str = "echo") -> None:
-        self.bridge.until(
-            lambda told: told["state"] == "RUNNING" and told["pipeline"] == pipeline
-            and told["frames_new"], WAIT,
-        )  # fmt: skip
-
-    def set(self, **values) -> None:
-        self.bridge.ask("parameters", values, "PATCH")
-
-    def mark(self) -> int | None:
-        newest = self.output.newest()
-        return mark_of(newest.image) if newest else None
-
-    def shows(self, mark: int) -> None:
-        """Wait until the output shows it, within what a codec loses."""
-        end = time.perf_counter() + WAIT
-        while (now := self.mark()) is None or abs(now - mark) > 4:
-            assert time.perf_counter() < end, (now, mark, self.bridge.state())
-            time.sleep(0.005)
-
-    def close(self) -> None:
-        self.seen.close()
-        self.output.close()
-
-
-@contextmanager
-def staged(tmp_path, url: str, *more: str):
-    name = f"Xrelay{os.getpid()}"
-    with running(
-        tmp_path / "bridge", "--name", name, "--source", "pattern:", "--pipeline", "echo",
-        "--size", "64x48", "--output-size", "64x48", "--set", "mark=60", "--engine", url, *more,
-        env=installed(tmp_path / "plug-ins of the bridge"),
-    ) as bridge:  # fmt: skip
-        stage = None
-        try:
-            bridge.until(lambda told: told["frames_new"], WAIT)
-            stage = Stage(bridge, name)
-            yield stage
-        finally:
-            if stage:
-                stage.close()
-
-
-@contextmanager
-def served(tmp_path, *more: str, name: str = "server", port: int = 0):
-    with serving(
-        tmp_path / name, *more, port=port, env=installed(tmp_path / f"plug-ins {name} {port}")
-    ) as server:
-        yield server
 
 
 def test_frames_and_values_go_there_and_back(tmp_path):
