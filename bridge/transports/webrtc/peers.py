@@ -101,7 +101,7 @@ class Peers:
             raise OfferError(
                 "The offer cannot be answered; send WebRTC's SDP with a video in H.264."
             ) from error
-        asyncio.get_running_loop().call_later(CONNECT, self._expire, peer, connection)
+        asyncio.get_running_loop().call_later(CONNECT, self._expire, peer)
         return connection.localDescription.sdp
 
     async def leave(self, peer: str) -> None:
@@ -128,9 +128,9 @@ class Peers:
         every = self._connections.values()
         self._tell(sum(each.connectionState == "connected" for each in every))
 
-    def _expire(self, peer: str, connection: RTCPeerConnection) -> None:
-        current = self._connections.get(peer) is connection
-        if current and connection.connectionState != "connected":
+    def _expire(self, peer: str) -> None:
+        connection = self._connections.get(peer)
+        if connection and connection.connectionState != "connected":
             self._expiring = asyncio.ensure_future(self.leave(peer))
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from time import perf_counter
 
@@ -31,26 +32,24 @@ class Receiving:
 
     def __init__(self, tell: Callable[[FromProcess], None]) -> None:
         self._tell = tell
-        self._connection: RTCPeerConnection | None = None
         self._newest: VideoFrame | None = None
         self._fresh = asyncio.Event()
         self._ring: RingWriter | None = None
         self._rings = self._count = 0
         self._trouble = ""
         self._pool = ThreadPoolExecutor(1, "convert")
-        self._reading: set[asyncio.Task[None]] = set()
+        self._reading: dict[RTCPeerConnection, asyncio.Task[None]] = {}
         aiortc.codecs.H264Decoder = LimitedDecoder
 
     def prepare(self, connection: RTCPeerConnection) -> None:
         """See `Media`."""
-        self._connection = connection
-
         connection.on("track", partial(self._take, connection))
 
     def left(self, connection: RTCPeerConnection) -> None:
         """See `Media`."""
-        if self._connection is connection:
-            self._connection = None
+        # The track of a connection that was never made does not end by itself.
+        if reading := self._reading.pop(connection, None):
+            reading.cancel()
 
     def renew(self, name: str) -> None:
         """Only a sink's frames come from the bridge."""
@@ -69,20 +68,16 @@ class Receiving:
                 await loop.run_in_executor(self._pool, self._pass, frame)
 
     def _take(self, connection: RTCPeerConnection, track: MediaStreamTrack) -> None:
-        if track.kind == "video":
-            reading = asyncio.ensure_future(self._read(connection, track))
-            self._reading.add(reading)
-            reading.add_done_callback(self._reading.discard)
+        if track.kind == "video" and connection not in self._reading:
+            self._reading[connection] = asyncio.ensure_future(self._read(track))
 
-    async def _read(self, connection: RTCPeerConnection, track: MediaStreamTrack) -> None:
-        while True:
-            try:
+    async def _read(self, track: MediaStreamTrack) -> None:
+        with suppress(MediaStreamError):  # the sender has gone
+            while True:
                 frame = await track.recv()
-            except MediaStreamError:  # the sender has gone
-                return
-            if connection is self._connection and isinstance(frame, VideoFrame):
-                self._newest = frame
-                self._fresh.set()
+                if isinstance(frame, VideoFrame):
+                    self._newest = frame
+                    self._fresh.set()
 
     def _pass(self, frame: VideoFrame) -> None:
         width, height = frame.width, frame.height
