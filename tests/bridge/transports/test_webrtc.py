@@ -1,5 +1,6 @@
 """WebRTC against programs that are not ours: Chromium watches by WHEP, GStreamer sends by WHIP."""
 
+import asyncio
 import base64
 import os
 import subprocess
@@ -22,7 +23,8 @@ from bridge.settings import Settings
 from bridge.transports import Options, TransportError, open_sink, open_source
 from bridge.transports.pattern import draw, read_counter
 from bridge.transports.webrtc import child
-from engine.ipc.segments import PREFIX, folder
+from engine.ipc.ring import RingWriter
+from engine.ipc.segments import PREFIX, folder, private_name
 from tests.support.chromium import browsing
 from tests.support.desk import FakeDesk
 
@@ -123,6 +125,40 @@ def test_two_browsers_watch_what_one_process_encodes(server, tmp_path, record_pr
         page.go("about:blank")
         until(lambda: "1 of" in sink.status)
     assert not [*folder().glob(f"{PREFIX}{os.getpid()}-0-whep-*")]
+
+
+@pytest.mark.slow
+def test_a_viewer_that_lost_its_image_gets_a_key_frame(monkeypatch):
+    aiortc = pytest.importorskip("aiortc", reason="the extra `webrtc` is missing")
+    from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket
+
+    from bridge.transports.webrtc import sending
+
+    monkeypatch.setattr(sending, "KEYS", 0.0)
+
+    async def watch() -> list[bool]:
+        media = sending.Sending(1.0, lambda message: None)
+        connection = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
+        media.prepare(connection)
+        (sender,) = connection.getSenders()
+        encoding = asyncio.create_task(media.run())
+        keys = []
+        with RingWriter(private_name(0, "whep", 1), *SIZE) as ring:
+            media.renew(ring.name)
+            for number in range(4):
+                if number == 2:
+                    loss = RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=1, media_ssrc=sender._ssrc)
+                    await sender._handle_rtcp_packet(loss)
+                ring.write(draw("output", *SIZE, number), perf_counter(), number)
+                media.wake()
+                packet = await sender.track.recv()
+                keys.append(any(nal[0] & 31 == 5 for nal in bytes(packet).split(b"\0\0\1")[1:]))
+            ring.unlink()
+        encoding.cancel()
+        await connection.close()
+        return keys
+
+    assert asyncio.run(watch()) == [True, False, True, False]
 
 
 @pytest.mark.slow
