@@ -5,15 +5,11 @@ machine has (files, memory, GPUs) it is asked by HTTP; while it cannot be reache
 to be missing: it says so itself once a pipeline is to be loaded.
 """
 
-import http.client
 import json
 import logging
 import secrets
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, fields, replace
 from time import perf_counter
 from typing import Any, TypeVar, cast
@@ -31,6 +27,7 @@ from engine.cost.fit import NOTHING, Fit, Remedy
 from engine.files.library import Library
 from engine.parameters import Load, Value
 from engine.remote.address import Server, why_not
+from engine.remote.asking import RefusedError, answer
 from engine.remote.wire import MACHINE
 from engine.system import devices
 
@@ -40,7 +37,6 @@ POLL = 2.0  # seconds between questions about what changes by itself
 PATIENCE = 3.0  # seconds for an answer
 GLANCE = 0.5  # the same where a thread must not wait
 FRESH = 1.0  # seconds for which an answer is used again
-LARGEST = 8 << 20  # bytes of an answer
 CLOSED = 401, 403, 421, 429  # statuses of a server that does not let us in
 DEAD = 8  # sessions to be ended that are remembered
 
@@ -65,42 +61,21 @@ class Remote:
         if given is not None and perf_counter() - at < FRESH:
             return kept
         try:
-            answer = self._answer(path, given, patience)
+            told = answer(self.server, f"{MACHINE}{path}", given, patience)
             self.trouble = ""
-        except urllib.error.HTTPError as error:
-            if error.code not in CLOSED:
-                raise ValueError(_detail(self.server, error)) from None
-            self.trouble = why_not(self.server, error, error.code)
+        except RefusedError as error:
+            if error.status not in CLOSED:
+                raise
+            self.trouble = why_not(self.server, error, error.status)
             return None
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            reason = error.reason if isinstance(error, urllib.error.URLError) else error
-            cause = reason if isinstance(reason, Exception) else error
-            self.trouble = why_not(self.server, cause)
+        except (OSError, ValueError) as error:
+            self.trouble = why_not(self.server, error)
             log.debug("%s", self.trouble)
             return None
         with self._keeping:
             fresh = {k: v for k, v in self._kept.items() if perf_counter() - v[0] < FRESH}
-            self._kept = {**fresh, key: (perf_counter(), answer)}
-        return answer
-
-    def _answer(self, path: str, given: Any, patience: float) -> Any:
-        data = None if given is None else json.dumps(given).encode()
-        headers = {**self.server.headers, "Content-Type": "application/json"}
-        url = self.server.page(f"{MACHINE}{path}")
-        request = urllib.request.Request(url, data, headers)
-        opener = urllib.request.build_opener(
-            urllib.request.HTTPSHandler(context=self.server.context()),
-            urllib.request.ProxyHandler({} if self.server.is_here else None),
-        )
-        with opener.open(request, timeout=patience) as answer:
-            return json.loads(answer.read(LARGEST))
-
-
-def _detail(server: Server, error: urllib.error.HTTPError) -> str:
-    """What a refusal says."""
-    with suppress(OSError, ValueError, LookupError, TypeError):
-        return str(json.loads(error.read(LARGEST))["detail"])
-    return why_not(server, error, error.code)
+            self._kept = {**fresh, key: (perf_counter(), told)}
+        return told
 
 
 class RemoteWeights(Weights):
@@ -281,9 +256,7 @@ class RemoteMachine:
             return NOTHING  # it says why once it is to be loaded
         if not told:
             return NOTHING
-        given: dict[str, Any] = {**told}
-        given["remedies"] = [_of(Remedy, each) for each in told["remedies"]]
-        return _of(Fit, given)
+        return fit_told(told)
 
     def _poll(self) -> None:
         """The thread "engine server"."""
@@ -298,6 +271,13 @@ class RemoteMachine:
             self._known = known
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             log.debug("%s: %s", self._remote.server.name, error)
+
+
+def fit_told(told: Mapping[str, Any]) -> Fit:
+    """How a pipeline fits, as a server tells it."""
+    given: dict[str, Any] = {**told}
+    given["remedies"] = [_of(Remedy, each) for each in told["remedies"]]
+    return _of(Fit, given)
 
 
 def _asked(row: PipelineRow, load: Load) -> dict[str, Any]:

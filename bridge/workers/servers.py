@@ -25,7 +25,8 @@ def servers_of(settings: Settings) -> list[Server]:
             token = found.decode("ascii").strip()
     except (OSError, SlowError, ValueError) as error:
         raise UsageError(f"{settings.said('engine_token')}: {error}") from None
-    made = [Server(url, token, str(authority or "")) for url in settings.engines]
+    ca, insecure = str(authority or ""), settings.insecure
+    made = [Server(url, token, ca, insecure) for url in settings.engines]
     try:
         for server in made:
             server.context()

@@ -3,11 +3,13 @@
 import socket
 import ssl
 from dataclasses import dataclass
+from hashlib import sha256
 from urllib.parse import urlsplit, urlunsplit
 
 VARIABLE = "SPOUT_BRIDGE_RELAY"  # of a relay's environment: its settings as JSON
+PLACES = "/api/v1/places"  # where the head of a cluster is asked for a server
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-SCHEMES = ("wss", "ws")
+SCHEMES = ("wss", "ws", "cluster")
 # What the status of its answer means
 STATUSES = {
     401: "it needs its token; give it with --engine-token @FILE or SPOUT_BRIDGE_ENGINE_TOKEN",
@@ -21,11 +23,14 @@ STATUSES = {
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`url` is as `checked` gives it."""
+    """`url` is as `checked` gives it; cluster:// is the head of a cluster, which is spoken to by
+    TLS but on this machine, or if `insecure`.
+    """
 
     url: str
     token: str = ""
     authority: str = ""  # file of certificates to trust beside the system's
+    insecure: bool = False
 
     @property
     def name(self) -> str:
@@ -48,7 +53,12 @@ class Server:
 
     def page(self, path: str) -> str:
         """The URL of a page of it."""
-        return "http" + self.url.removeprefix("ws") + path
+        return f"http{'s' if self._encrypts else ''}{self.url[self.url.index('://') :]}{path}"
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether it only says which server to use."""
+        return self.url.startswith("cluster:")
 
     @property
     def headers(self) -> dict[str, str]:
@@ -57,12 +67,23 @@ class Server:
 
     def context(self) -> ssl.SSLContext | None:
         """What checks its certificate; OSError if the file with the authority cannot be read."""
-        if not self.url.startswith("wss:"):
+        if not self._encrypts:
             return None
         context = ssl.create_default_context()
         if self.authority:
             context.load_verify_locations(self.authority)
         return context
+
+    @property
+    def _encrypts(self) -> bool:
+        if self.is_cluster:
+            return not self.is_here and not self.insecure
+        return self.url.startswith("wss:")
+
+
+def key_of(session: str) -> str:
+    """What tells a session from others, made from its name, which is a secret."""
+    return sha256(session.encode()).hexdigest()[:32]
 
 
 def is_address(text: str) -> bool:

@@ -25,7 +25,9 @@ from websockets.sync.client import ClientConnection, connect
 
 from engine.ipc.typed import ProtocolError, UnknownKindError
 from engine.remote.address import Server, why_not
+from engine.remote.asking import RefusedError
 from engine.remote.outbox import Inbox, Outbox
+from engine.remote.placing import Placing, QueuedError
 from engine.remote.wire import (
     FROM_SERVER,
     LARGEST_FRAME,
@@ -38,6 +40,7 @@ from engine.remote.wire import (
     Pong,
     RelayHello,
     RelayMessage,
+    RunPipeline,
     ServerHello,
     ServerMessage,
     numbered,
@@ -47,6 +50,7 @@ from engine.remote.wire import (
 OPENING = 5.0  # seconds for a connection to open
 SOON, LATER = 0.1, 2.0  # seconds until it is tried again: at first, and after many failures
 LASTING = 1.0  # seconds for which a line holds that is no failure
+QUEUED = 1.0  # the same while a cluster has no place
 REFUSED = 5.0  # the same after a refusal, which only a person can change
 CLOCKS = 10  # answers to pings of which the quickest tells the clock
 
@@ -61,9 +65,11 @@ class Line:
         heard: Callable[["Line", ServerMessage], None],
         frame: Callable[["Line", Header, memoryview], None],
         changed: Callable[["Line"], None],
+        wanted: Callable[[], RunPipeline | None] = lambda: None,
     ) -> None:
         """`heard` gets each message, `frame` each binary one; `changed` is called after
-        `connected` or `trouble` has changed.
+        `connected` or `trouble` has changed. `wanted` is the pipeline that is to run: by it a
+        cluster chooses the server.
         """
         self.server = server
         self.connected = False
@@ -72,6 +78,7 @@ class Line:
         self.lost_at = perf_counter()
         self.round_trip = 0.0
         self._hello, self._heard, self._frame, self._changed = hello, heard, frame, changed
+        self._placing = Placing(server, hello.session, hello.ends, wanted)
         self._outbox, self._inbox = Outbox(), Inbox()
         self._connection: ClientConnection | None = None
         self._queue: queue.SimpleQueue[str | bytes | None] = queue.SimpleQueue()
@@ -129,13 +136,22 @@ class Line:
     def _run(self) -> None:
         failures = 0
         while not self._ended.is_set():
-            refused, began, name = False, perf_counter(), self.server.name
+            refused, began = False, perf_counter()
             try:
-                connection = self._open()
+                if (server := self._placing.find()) is None:
+                    self._ended.wait(SOON)
+                    continue
+                connection = self._open(server)
+            except QueuedError as error:
+                self._lost(str(error))
+                self._ended.wait(QUEUED)
+                continue
             except (OSError, WebSocketException, ValueError) as error:
                 failures, refused = failures + 1, _is_refusal(error)
+                self._placing.lost()
                 self._lost(_why(self.server, error))
             else:
+                name = server.name
                 try:
                     self._serve(connection)
                     why = "it closed the line"
@@ -152,8 +168,10 @@ class Line:
             pause = REFUSED if refused else min(SOON * 2**failures, LATER)
             self._ended.wait(pause)
 
-    def _open(self) -> ClientConnection:
-        server = self.server
+    def _open(self, server: Server) -> ClientConnection:
+        if server != self.server:
+            self.server = server
+            self._clocks.clear()
         connection = connect(
             server.socket(PATH), ssl=server.context(), additional_headers=server.headers,
             compression=None, proxy=None if server.is_here else True,
@@ -185,6 +203,7 @@ class Line:
             )
             self._sender.start()
             self.connected, self.trouble = True, ""
+        self._placing.reached()
         self._changed(self)
         said, heard = float("-inf"), perf_counter()
         while not self._ended.is_set():
@@ -227,6 +246,7 @@ class Line:
     def _part(self, connection: ClientConnection, why: str) -> None:
         """Give up a connection, also for the thread that sends on it."""
         _shut(connection)
+        self._placing.lost()
         with self._sending:
             self._connection, self.connected = None, False
             self._queue.put(None)
@@ -258,6 +278,8 @@ def _is_refusal(error: Exception) -> bool:
 
 def _why(server: Server, error: Exception) -> str:
     """Why no connection could be opened, in a sentence."""
+    if isinstance(error, RefusedError):
+        return why_not(server, error, error.status)
     status = error.response.status_code if isinstance(error, InvalidStatus) else 0
     return why_not(server, error, status)
 

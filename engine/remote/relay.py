@@ -163,7 +163,7 @@ class Other:
             relay=relay.name, ends=settings.ends, coding=settings.coding, alpha=settings.alpha,
             output_fps=settings.output_fps,
         )  # fmt: skip
-        self.line = Line(server, hello, relay.heard, relay.came, relay.changed)
+        self.line = Line(server, hello, relay.heard, relay.came, relay.changed, relay.wanted)
         self.given = Given()
         codec = codec_of(settings.coding)
         self.frames = FrameSender(self.line.send, codec, alpha=settings.alpha)
@@ -379,6 +379,11 @@ class Relay:
             self._stopped.set()  # the bridge is gone; the main thread sees it too
 
     # The threads of the lines.
+
+    def wanted(self) -> RunPipeline | None:
+        """What is to run."""
+        order = self._order
+        return order.run if order else None
 
     def changed(self, line: Line) -> None:
         """A line is there, or lost."""
