@@ -270,6 +270,7 @@ def _serve(add: Adder) -> None:
     _add_settings(
         serve, "host", "port", "lan", "token", "new_token", "allow_host", "insecure", "gpu",
         "device", "models", "more_models", "cache", "alarm", "folder", "name", "log_level",
+        "stop_on_stdin_end",
     )  # fmt: skip
     serve.set_defaults(command="serve")
 

@@ -26,7 +26,7 @@ from bridge.state.alarm import Alarm
 from bridge.state.catalog import installed_catalog
 from bridge.system import logs
 from bridge.system.descriptors import raise_limit
-from bridge.system.endings import stop_event
+from bridge.system.endings import stop_event, stop_with_stdin
 from bridge.system.paths import place
 from bridge.system.ports import taken
 from bridge.system.windows import awake
@@ -57,6 +57,8 @@ class Orders:
 def serve(settings: Settings, orders: Orders, console: Console) -> None:
     """Run until Ctrl-C or SIGTERM, or until no bridge has been there for long enough."""
     stop = stop_event()
+    if settings.stop_on_stdin_end:
+        stop_with_stdin(stop)
     way, token, holders = access(settings, orders)
     logs.hide([token, Rules(token=token).view_token, *(holder.token for holder in holders)])
     raise_limit()

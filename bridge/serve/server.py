@@ -16,6 +16,7 @@ from bridge.serve.holders import Holder
 from bridge.serve.session import EngineSession, Ground
 from bridge.state.status import EngineState
 from engine.ipc.typed import ProtocolError
+from engine.remote.address import key_of
 from engine.remote.codec import CodecError, codec_of
 from engine.remote.wire import FROM_RELAY, PING, SILENT, RelayHello, numbered
 
@@ -278,6 +279,7 @@ def told(sessions: Iterable[EngineSession]) -> list[dict[str, Any]]:
     return [
         {
             "number": session.number,
+            "key": key_of(session.name),
             "holder": session.holder,
             "pipeline": session.pipeline,
             "state": str(session.state),
