@@ -178,8 +178,8 @@ class Settings(BaseModel):
     )
     engine: Annotated[str, AfterValidator(engine_place)] = Field(
         default="process",
-        description="where the engine runs: process, or wss://HOST:PORT of `spout-bridge serve` "
-        "on another machine; thread is for tests",
+        description="where the engine runs: process, wss://HOST:PORT of `spout-bridge serve` on "
+        "another machine, or cluster://HOST:PORT; thread is for tests",
     )
     standby: Annotated[str, AfterValidator(engine_place)] = Field(
         default="",

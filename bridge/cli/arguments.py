@@ -137,6 +137,7 @@ def parser_of(lists: Collection[str], models: Collection[str]) -> Parser:
     _send(commands.add_parser)
     _view(commands.add_parser)
     _serve(commands.add_parser)
+    _cluster(commands.add_parser)
     _layouts(commands.add_parser)
     _models(commands.add_parser, models)
     _prepare(commands.add_parser)
@@ -273,6 +274,74 @@ def _serve(add: Adder) -> None:
         "stop_on_stdin_end",
     )  # fmt: skip
     serve.set_defaults(command="serve")
+
+
+def _cluster(add: Adder) -> None:
+    cluster = add(
+        "cluster",
+        help="run engines on many GPUs, for bridges on other machines",
+        description="Bridges connect with `spout-bridge run --engine cluster://HOST:PORT`.",
+    )
+    parts = cluster.add_subparsers(required=True, metavar="WHAT")
+    cluster.commands = parts.choices
+    up = parts.add_parser(
+        "up", help="begin a cluster: this machine is its head",
+        usage="spout-bridge cluster up [FLAGS] [-- FLAGS of serve]",
+    )  # fmt: skip
+    up.add_argument(
+        "--ray-port", type=_port, default=6379, help="port that nodes join at (default: 6379)"
+    )
+    up.add_argument(
+        "--spares", type=_count, default=0, metavar="NUMBER",
+        help="GPUs left idle for sessions that lose theirs (default: 0)",
+    )  # fmt: skip
+    _add_settings(up, "host", "port", "lan", "token", "new_token", "allow_host", "engine_ca")
+    up.set_defaults(command="cluster up")
+    join = parts.add_parser(
+        "join", help="add this machine's GPUs to a cluster",
+        usage="spout-bridge cluster join HOST:PORT --key KEY [FLAGS] [-- FLAGS of serve]",
+    )  # fmt: skip
+    join.add_argument("head", metavar="HOST:PORT", help="the head, and its --ray-port")
+    join.add_argument(
+        "--key", required=True, help="what `cluster up` has printed, or @FILE that holds it"
+    )
+    join.set_defaults(command="cluster join")
+    for node in (up, join):
+        node.add_argument(
+            "--node-ip-address", metavar="ADDRESS", default="127.0.0.1",
+            help="this machine's address in the network of the cluster (default: 127.0.0.1)",
+        )  # fmt: skip
+        node.add_argument(
+            "--node-name", metavar="NAME", default="", help="default: the machine's name"
+        )
+        node.add_argument(
+            "--gpus", type=_count, metavar="NUMBER", help="how many are used (default: all)"
+        )
+        node.add_argument(
+            "--node-port", type=_port, default=8500, metavar="PORT",
+            help="port of the first GPU's server; the others follow (default: 8500)",
+        )  # fmt: skip
+        node.add_argument("--tls-cert", metavar="FILE", help="as for serve")
+        node.add_argument("--tls-key", metavar="FILE", help="as for serve")
+        _add_settings(
+            node, "insecure", "device", "models", "cache", "folder", "name", "log_level",
+            "stop_on_stdin_end",
+        )  # fmt: skip
+    drain = parts.add_parser("drain", help="give no more sessions to a node")
+    drain.add_argument("node", metavar="NODE", help="its name, as in status")
+    how = drain.choice()
+    how("--move", action="store_true", help="have those that are there go to other nodes, warned")
+    how("--undo", action="store_true", help="use the node again")
+    drain.set_defaults(command="cluster drain")
+    status = parts.add_parser("status", help="print the nodes, their sessions and the queue")
+    status.add_argument("--json", action="store_true", help=JSON)
+    status.set_defaults(command="cluster status")
+    for asked in (drain, status):
+        asked.add_argument(
+            "--head", metavar="URL", default="cluster://127.0.0.1:8000",
+            help="the cluster (default: cluster://127.0.0.1:8000)",
+        )  # fmt: skip
+        _add_settings(asked, "token", "engine_ca", "insecure")
 
 
 def _layouts(add: Adder) -> None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 from rich.console import Console
@@ -28,6 +28,9 @@ from bridge.system.processes import speaking_utf8
 from engine.catalog.ids import PASSTHROUGH
 from engine.system import drives, loading
 from engine.system.installation import pip, with_extra
+
+if TYPE_CHECKING:
+    from bridge.cli.cluster import Node
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +83,7 @@ def _options(given: Sequence[str]) -> argparse.Namespace:
     if given and given[0] == "help":
         given = [*given[1:], "--help"]
     after: list[str] = []  # flags of another command
-    if given and given[0] == "autostart" and "--" in given:
+    if given and given[0] in ("autostart", "cluster") and "--" in given:
         place = [*given].index("--")
         given, after = given[:place], [*given[place + 1 :]]
     parser = parser_of(LISTS, MODELS)
@@ -344,9 +347,53 @@ def _serve(options: argparse.Namespace, console: Console) -> None:
         from bridge.cli.serve_check import check
 
         sys.exit(check(settings, orders))
+    _log_to_file(settings)
+    serve(settings, orders, console)
+
+
+def _cluster_up(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli.cluster import up
+
+    up(_logged(options), _own(options), options.ray_port, options.spares, console)
+
+
+def _cluster_join(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli.cluster import join
+
+    join(_logged(options), _own(options), options.head, options.key, console)
+
+
+def _own(options: argparse.Namespace) -> "Node":
+    from bridge.cli.cluster import Node
+
+    return Node(
+        options.node_ip_address, options.node_name, options.gpus, options.node_port,
+        options.tls_cert or "", options.tls_key or "", tuple(options.after),
+    )  # fmt: skip
+
+
+def _logged(options: argparse.Namespace) -> Settings:
+    settings = _settings(options)
+    logs.hide(settings.secrets)
+    _log_to_file(settings)
+    return settings
+
+
+def _log_to_file(settings: Settings) -> None:
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     logs.to_file(settings.folder, settings.name, level)
-    serve(settings, orders, console)
+
+
+def _cluster_drain(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli.cluster import drain
+
+    drain(_settings(options), options.head, options.node, move=options.move, undo=options.undo)
+
+
+def _cluster_status(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli.cluster import status
+
+    status(_settings(options), options.head, as_json=options.json)
 
 
 def _layouts(options: argparse.Namespace, console: Console) -> None:
@@ -533,6 +580,10 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Console], None]] = {
     "send": _send,
     "view": _view,
     "serve": _serve,
+    "cluster up": _cluster_up,
+    "cluster join": _cluster_join,
+    "cluster drain": _cluster_drain,
+    "cluster status": _cluster_status,
     "layouts": _layouts,
     "models": _models,
     "prepare": _prepare,
