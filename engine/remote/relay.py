@@ -405,6 +405,7 @@ class Relay:
             case FileHeld(sha256=name):
                 with self._lock:
                     other.given.settled.add(name)
+                    other.given.refused.pop(name, None)
                 self._give()
             case FileRefused(sha256=name, text=text):
                 with self._lock:
