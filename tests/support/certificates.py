@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-NAMES = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+NAMES = "subjectAltName=DNS:localhost,IP:127.0.0.1,DNS:engine.invalid"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Authority:
         )  # fmt: skip
 
     def certificate(self, *, expired: bool = False) -> Certificate:
-        """One for localhost and 127.0.0.1 that holds for a day, or ended yesterday."""
+        """One for NAMES that holds for a day, or ended yesterday."""
         name = f"{self.path.stem}-{'expired' if expired else 'server'}"
         made = Certificate(self.path.with_name(f"{name}.pem"), self.path.with_name(f"{name}.key"))
         request = _openssl(

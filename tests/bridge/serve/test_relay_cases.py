@@ -16,9 +16,11 @@ import psutil
 import pytest
 
 from tests.support.bridge import running
+from tests.support.certificates import Authority
 from tests.support.echo import corners_of, installed
 from tests.support.line import Line
 from tests.support.staged import WAIT, served, staged
+from tests.support.tunnel import tunnel
 
 pytestmark = [
     pytest.mark.slow,
@@ -205,3 +207,44 @@ def test_bridges_share_a_server_and_text_mode_does_not_run_ahead(tmp_path):
             stage.bridge.process.kill()  # it does not say goodbye: its engine is kept for it
             told(server, lambda sessions: [each["pipeline"] for each in sessions] == ["echo"])
             other.until(lambda told: told["state"] == "RUNNING" and told["frames_new"], WAIT)
+
+
+def test_by_a_companys_proxy_and_the_fallback_while_the_line_is_lost(tmp_path, monkeypatch):
+    """Both the line and the questions about the machine: nobody else knows engine.invalid."""
+    authority, token = Authority(tmp_path), "0123456789abcdef-0123456789abcdef"
+    certificate = authority.certificate()
+    picture(tmp_path / "film.png", 250)
+    with (
+        tunnel() as proxy,
+        served(
+            tmp_path,
+            "--allow-host",
+            "engine.invalid",
+            "--token",
+            token,
+            "--tls-cert",
+            certificate.path,
+            "--tls-key",
+            certificate.key,
+        ) as server,
+    ):
+        for name in ("no_proxy", "NO_PROXY", "HTTPS_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("https_proxy", proxy.url)
+        place = f"engine.invalid:{server.port}"
+        with staged(
+            tmp_path, f"wss://{place}", "--engine-token", token, "--engine-ca", authority.path,
+            "--fallback", f"file:{tmp_path / 'film.png'}", "--set", "hold_s=0.5",
+        ) as stage:  # fmt: skip
+            stage.runs()
+            assert stage.bridge.state()["device"] == f"CPU on {place}"
+            assert proxy.asked == {place}
+            assert stage.bridge.ask("models")["pipelines"], "as it answers by the same way"
+            proxy.cut = True
+            stage.shows(250)
+            told = stage.bridge.state()
+            assert (told["state"], told["shown"]) == ("RECONNECTING", "fallback")
+            proxy.cut = False
+            stage.shows(60)
+            assert stage.bridge.state()["shown"] == "new"
+            assert stage.seen.read().black == 0
