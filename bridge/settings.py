@@ -351,6 +351,8 @@ class Settings(BaseModel):
         for name in ("engine", "standby"):
             if is_address(url := getattr(self, name)):
                 checked(url, insecure=self.insecure)
+        if self.standby and self.standby == self.engine:
+            raise ValueError("--standby is a second server; it cannot be that of --engine")
         if self.standby and not (is_address(self.engine) and is_address(self.standby)):
             raise ValueError("--standby takes the address of a second server, beside --engine URL")
         return self

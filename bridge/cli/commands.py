@@ -162,9 +162,9 @@ def _wrong(first: Any, flags: Collection[str]) -> str:
     why, name = first["msg"].removeprefix("Value error, "), str((*first["loc"], "")[0])
     if name in Settings.model_fields and first["type"] != "value_error":
         why = f"{accepts(name)}, not {first['input']!r}"
-    elif not why.startswith("takes "):
+    elif name and not why.startswith("takes "):
         why = f"cannot be {first['input']!r}: {why}"
-    return f"{said(name, flags) if name else 'a setting'} {why}."
+    return f"{said(name, flags)} {why}." if name else f"{why.rstrip('.')}."
 
 
 def _no_variables(flags: Mapping[str, str]) -> None:

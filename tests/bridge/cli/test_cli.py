@@ -243,6 +243,18 @@ def test_a_port_in_use_is_said_with_who_has_it(tmp_path):
         assert "--port" in text
 
 
+def test_no_refusal_quotes_a_secret(capsys):
+    secret = "a-secret-of-the-studio"
+    with pytest.raises(SystemExit):
+        main(["run", "--engine", "ws://studio:1", "--engine-token", secret, "--token", secret])
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.startswith("spout-bridge: ws:// to studio would send frames and token for anyone")
+    assert secret not in told
+    with pytest.raises(SystemExit):
+        main(["run", "--engine", "wss://studio", "--standby", "wss://studio"])
+    assert "cannot be that of --engine" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words", "wanted"),
     [
@@ -777,7 +789,8 @@ def test_the_page_shows_what_the_sink_is_sent(tmp_path):
         given = cv2.resize(pixels(page, "input"), shown.shape[1::-1])
         assert np.abs(shown.astype(int) - given).mean() > 15, "input and output differ"
         old = bridge.state()["worker"]
-        page.run("document.querySelector('[data-action=kill_engine]').click()")
+        for _ in range(2):  # it asks first
+            page.run("document.querySelector('[data-action=kill_engine]').click()")
         state = bridge.until(lambda s: s["worker"] not in (0, old) and s["state"] == "RUNNING")
         assert state["black_frames"] == 0
         assert state["longest_gap"] < 250
