@@ -307,7 +307,7 @@ class Cues:
         """Go on from this place, without showing anything; nothing goes by itself."""
         with self._lock:
             self._shown, self._skipped = float(place) if place else None, {}
-            self._follow_at = None
+            self._going = self._follow_at = None
         with suppress(ActionError), self._folder.writing():  # else another list comes
             self._keep_place()
         self._prepare_at = 0.0
