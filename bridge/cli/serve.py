@@ -81,7 +81,12 @@ def serve(settings: Settings, orders: Orders, console: Console) -> None:
             raise CommandError(told, ExitStatus.PORT_TAKEN) from None
         running.callback(http.close)
         folder = own_folder(settings)
-        ground = Ground(machine, catalog, Store(folder / "files"), folder / "sessions", __version__)
+        try:
+            store = Store(folder / "files")
+        except OSError as error:
+            why = f"The folder {settings.folder} is not writable ({error.strerror})"
+            raise CommandError(f"{why}: choose another with --folder.") from None
+        ground = Ground(machine, catalog, store, folder / "sessions", __version__)
         sessions = Sessions(ground, orders.most, orders.keep_s, holders)
         running.callback(sessions.close)
         if settings.alarm:

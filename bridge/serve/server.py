@@ -25,7 +25,9 @@ log = logging.getLogger(__name__)
 LOOK = 0.5  # seconds between checks of the sessions
 GREETING = 10.0  # seconds for the first message
 BACKLOG = 128  # messages that wait for a session until no more are read
+HELD = 16 << 20  # bytes of them
 UNREAD = 512  # messages that wait for a relay until its connection is closed
+LAST = 1.0  # seconds to read what a relay that is gone said last
 PATIENCE = 10.0  # seconds for a message to leave
 SHORT = 120  # bytes of a close reason, which the protocol limits to 123
 ALARM = 10.0  # seconds for which a death is told
@@ -203,6 +205,8 @@ class RelayConnection:
         tasks = [asyncio.create_task(part) for part in (self._write(session), self._read(session))]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if not self._why:  # it is gone: what it said last may still be there
+                await asyncio.wait(tasks[1:], timeout=LAST)
         finally:
             session.detach(self)
             for task in tasks:
@@ -241,7 +245,7 @@ class RelayConnection:
             except ProtocolError as error:
                 self._why = self._why or str(error)
                 return
-            while session.backlog > BACKLOG:
+            while session.backlog > BACKLOG or session.held > HELD:
                 await asyncio.sleep(0.005)
 
     async def _write(self, session: EngineSession) -> None:

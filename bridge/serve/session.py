@@ -162,6 +162,7 @@ class EngineSession:
         self._talk = threading.RLock()  # of what is said, and to whom
         self._outbox, self._inbox = Outbox(), Inbox()
         self._work: queue.SimpleQueue[RelayMessage | _Binary | None] = queue.SimpleQueue()
+        self._came = self._taken = 0  # bytes of binary messages
         self._feeder: Feeder | None = None
         self._steer: Steer | None = None
         self._number = 0
@@ -182,6 +183,11 @@ class EngineSession:
     def attached(self) -> bool:
         """Whether a relay is connected."""
         return self._connection is not None
+
+    @property
+    def held(self) -> int:
+        """Bytes of binary messages that wait to be acted on."""
+        return self._came - self._taken
 
     @property
     def backlog(self) -> int:
@@ -246,6 +252,7 @@ class EngineSession:
 
     def hear_frame(self, connection: Connection, message: bytes) -> None:
         """A binary message has come. The server's loop."""
+        self._came += len(message)
         self._work.put(_Binary(connection, message))
 
     def ping(self) -> None:
@@ -276,6 +283,7 @@ class EngineSession:
         while not self.ended and (work := self._work.get()) is not None:
             try:
                 if isinstance(work, _Binary):
+                    self._taken += len(work.message or b"")
                     self._take_binary(work)
                 else:
                     self._take(work)
@@ -383,6 +391,8 @@ class EngineSession:
             return
         header, data = Header.of(binary.message)
         if header.stream == Stream.HEARD:
+            if data:
+                raise ProtocolError("A confirmation has data.")
             self.frames.heard(header.number)
             return
         self._answer(Header(Stream.HEARD, number=header.number))
