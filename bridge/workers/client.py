@@ -87,6 +87,7 @@ LOG_LINES = 200
 DISMISSED = 32  # ended workers that are remembered
 LAST_WORDS = 0.3  # seconds to read a dead worker's last output
 KILLED = -9, -15  # statuses of a kill by others: SIGKILL, SIGTERM
+BACK = "The line to the engine is there."
 HELD = 1.0  # seconds that its pipe is read after its death; others holding it write nothing more
 LINES_A_SECOND = 200  # of a worker that go into the bridge's own log
 LONGEST_LINE = 16 << 10  # bytes
@@ -471,6 +472,11 @@ class WorkerClient:
         return True
 
     @property
+    def is_relay(self) -> bool:
+        """Whether its engine is on another machine."""
+        return self._place.relay is not None
+
+    @property
     def gone(self) -> bool:
         """Whether the worker has ended."""
         if self._process is None:
@@ -702,6 +708,7 @@ class WorkerClient:
             case QualityReduced(text=text):
                 self.degraded = text
             case LineLost(text=text):
+                log.log(*((logging.WARNING, text) if text else (logging.INFO, BACK)))
                 self.line = text
             case LineNote(text=text):
                 self.note = text

@@ -15,6 +15,7 @@ from engine.parameters import Value
 
 log = logging.getLogger(__name__)
 
+LEAVE = 0.8  # seconds for all to leave; a relay tells its server, which ends its engine
 GRACE = 5.0  # seconds to wait for a killed worker to disappear
 
 
@@ -141,9 +142,14 @@ class Crew:
         return feeder.trouble if feeder else ""
 
     def end(self) -> None:
-        """Ask all to end."""
+        """Ask all to end, and give them a moment: on Linux a process ends with the thread that has
+        started it, which is the host's.
+        """
         for link in self.all:
             self._retire(link)
+        until = perf_counter() + LEAVE
+        for link in list(self._ending):
+            link.join(max(0.0, until - perf_counter()))
 
     def kill(self) -> None:
         """Kill those still running, once the host's thread has ended."""
@@ -157,5 +163,5 @@ class Crew:
             feeder.stop()
         self._ending[link] = perf_counter()
         link.stop()
-        if not link.loaded and link.state is not EngineState.RUNNING:
+        if not link.loaded and link.state is not EngineState.RUNNING and not link.is_relay:
             link.kill()  # it reads no messages while loading, and none of its frames were shown

@@ -403,6 +403,8 @@ class EngineHost:
         if link and link.state is EngineState.WARMUP and link.inbox.newest is None:
             who = link.row.id if isinstance(link, Direct) else "The engine is ready and"
             return f"{who} waits for a frame."
+        if (coming := self.coming) and coming.line:
+            return coming.line
         if loading := self.loading or (link and link.state is EngineState.LOADING and link.orders):
             return f"{loading.row.id} is loading."
         if link and link.state is not EngineState.RUNNING:

@@ -116,11 +116,16 @@ def checked(text: str, *, insecure: bool = False) -> str:
 def why_not(server: Server, error: Exception, status: int = 0) -> str:
     """Why a server cannot be used, in a sentence; `status` is that of its answer, 0 for none."""
     at = f"The engine on {server.name}"
+    if status == 401 and server.token:
+        return f"{at} cannot be used: it takes another token; see what it printed at its start."
     if status:
         return f"{at} cannot be used: {STATUSES.get(status, f'it answers with status {status}')}."
     if isinstance(error, ssl.SSLCertVerificationError):
+        told = error.verify_message.rstrip(".")
         cure = "name its authority's file with --engine-ca"
-        return f"{at} cannot be trusted: {error.verify_message}; {cure}."
+        if "not valid for" in told:
+            cure = "use a name that is in it"
+        return f"{at} cannot be trusted: {told}; {cure}."
     if isinstance(error, ssl.SSLError):
         return f"{at} does not answer as a wss:// server does ({error.reason or error})."
     if isinstance(error, TimeoutError):

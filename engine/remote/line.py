@@ -11,20 +11,20 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from time import perf_counter
+from typing import TypeAlias
 
 from websockets.exceptions import (
     ConnectionClosed,
-    InvalidHandshake,
     InvalidStatus,
     WebSocketException,
 )
 from websockets.sync.client import ClientConnection, connect
 
 from engine.ipc.typed import ProtocolError, UnknownKindError
-from engine.remote.address import Server, why_not
+from engine.remote.address import STATUSES, Server, why_not
 from engine.remote.asking import RefusedError
 from engine.remote.outbox import Inbox, Outbox
 from engine.remote.placing import Placing, QueuedError
@@ -54,6 +54,9 @@ QUEUED = 1.0  # the same while a cluster has no place
 REFUSED = 5.0  # the same after a refusal, which only a person can change
 CLOCKS = 10  # answers to pings of which the quickest tells the clock
 
+# What waits to be sent: a message; of those that may be lost, the kind; None for nothing more
+Waiting: TypeAlias = "str | bytes | type | None"
+
 
 class Line:
     """`start` it, then send; `end` it. The callbacks are called by the thread "line"."""
@@ -81,7 +84,8 @@ class Line:
         self._placing = Placing(server, hello.session, hello.ends, wanted)
         self._outbox, self._inbox = Outbox(), Inbox()
         self._connection: ClientConnection | None = None
-        self._queue: queue.SimpleQueue[str | bytes | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
+        self._newest: dict[type, str] = {}  # what may be lost and waits, by its kind
         self._sender: threading.Thread | None = None
         self._sending = threading.Lock()
         self._ended = threading.Event()
@@ -99,18 +103,31 @@ class Line:
             connection, sender = self._connection, self._sender
             self._queue.put(None)
         if connection and sender:
+            until = perf_counter() + patience
             sender.join(patience)
-            _shut(connection)
+            # Not cut off: what was said last would be lost with what has not been read here.
+            closing = threading.Thread(target=_closed, args=(connection,), daemon=True)
+            closing.start()
+            closing.join(max(0.0, until - perf_counter()))
 
     def say(self, message: RelayMessage) -> None:
-        """Send a message, now or once there is a line again; those that may be lost only now."""
+        """Send a message, now or once there is a line again; those that may be lost only now, and
+        the newest of a kind alone.
+        """
         with self._sending:
-            number = 0 if isinstance(message, LOSSY) else self._outbox.next_number
-            text = written(number, message)
-            if number:
-                self._outbox.keep(text)
+            if isinstance(message, LOSSY):
+                self._say_newest(type(message), written(0, message))
+                return
+            text = written(self._outbox.next_number, message)
+            self._outbox.keep(text)
             if self.connected:
                 self._queue.put(text)
+
+    def _say_newest(self, kind: type, text: str) -> None:
+        if self.connected:
+            if kind not in self._newest:
+                self._queue.put(kind)
+            self._newest[kind] = text
 
     def send(self, header: Header, data: bytes | memoryview) -> bool:
         """Send a frame; False if there is no line."""
@@ -123,12 +140,15 @@ class Line:
         """A time of the server's clock by this machine's; now, until the two have been compared."""
         return time - min(self._clocks)[1] if self._clocks else perf_counter()
 
-    def _send(
-        self, connection: ClientConnection, waiting: queue.SimpleQueue[str | bytes | None]
-    ) -> None:
+    def _send(self, connection: ClientConnection, waiting: "queue.SimpleQueue[Waiting]") -> None:
         """The thread "to line"."""
         with suppress(WebSocketException, OSError):  # the thread "line" sees it too
             while (message := waiting.get()) is not None:
+                if isinstance(message, type):
+                    with self._sending:
+                        if self._queue is not waiting:
+                            return  # there is another connection since
+                        message = self._newest.pop(message)
                 connection.send(message)
 
     # The thread "line".
@@ -137,49 +157,56 @@ class Line:
         failures = 0
         while not self._ended.is_set():
             refused, began = False, perf_counter()
-            try:
-                if (server := self._placing.find()) is None:
-                    self._ended.wait(SOON)
-                    continue
-                connection = self._open(server)
-            except QueuedError as error:
-                self._lost(str(error))
-                self._ended.wait(QUEUED)
-                continue
-            except (OSError, WebSocketException, ValueError) as error:
-                failures, refused = failures + 1, _is_refusal(error)
-                self._placing.lost()
-                self._lost(_why(self.server, error))
-            else:
-                name = server.name
+            with ExitStack() as opened:
                 try:
-                    self._serve(connection)
-                    why = "it closed the line"
-                except (OSError, WebSocketException) as error:
-                    why = _why_closed(error)
-                    refused = not self.connected and _reason(error) != ""
-                except ProtocolError as error:
-                    why, refused = str(error).rstrip("."), True
-                if self.connected:
-                    self._part(connection, f"The line to the engine on {name} is lost: {why}.")
-                else:  # it did not even greet
-                    self._part(connection, f"The engine on {name} cannot be used: {why}.")
-                failures = 0 if perf_counter() - began > LASTING else failures + 1
+                    if (server := self._placing.find()) is None:
+                        self._ended.wait(SOON)
+                        continue
+                    connection = opened.enter_context(self._opening(server))
+                except QueuedError as error:
+                    self._lost(str(error))
+                    self._ended.wait(QUEUED)
+                    continue
+                except (OSError, WebSocketException, ValueError) as error:
+                    failures, refused = failures + 1, _is_refusal(error)
+                    self._placing.lost()
+                    self._lost(_why(self.server, error))
+                else:
+                    refused = self._served(connection, server.name)
+                    failures = 0 if perf_counter() - began > LASTING else failures + 1
             pause = REFUSED if refused else min(SOON * 2**failures, LATER)
             self._ended.wait(pause)
 
-    def _open(self, server: Server) -> ClientConnection:
+    def _opening(self, server: Server) -> AbstractContextManager[ClientConnection]:
         if server != self.server:
             self.server = server
             self._clocks.clear()
-        connection = connect(
+        return connect(
             server.socket(PATH), ssl=server.context(), additional_headers=server.headers,
             compression=None, proxy=None if server.is_here else True,
             open_timeout=OPENING, close_timeout=1, ping_interval=None, max_size=LARGEST_FRAME,
         )  # fmt: skip
+
+    def _served(self, connection: ClientConnection, name: str) -> bool:
+        """Use a connection until it is lost, or this line ends; whether it was refused."""
+        refused = False
         with suppress(OSError):
             connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
+        try:
+            self._serve(connection)
+            why = "it closed the line"
+        except (OSError, WebSocketException) as error:
+            why = _why_closed(error)
+            refused = not self.connected and _reason(error) != ""
+        except ProtocolError as error:
+            why, refused = str(error).rstrip("."), True
+        if self._ended.is_set():
+            return False  # it is closed in order
+        if self.connected:
+            self._part(connection, f"The line to the engine on {name} is lost: {why}.")
+        else:  # it did not even greet
+            self._part(connection, f"The engine on {name} cannot be used: {why}.")
+        return refused
 
     def _serve(self, connection: ClientConnection) -> None:
         """Greet, send again what was not confirmed, then receive until the line is lost."""
@@ -195,7 +222,7 @@ class Line:
                 self._outbox, self._inbox = Outbox(), Inbox()
                 self._clocks.clear()
             self.resumed, self._connection = greeting.resumed, connection
-            self._queue = queue.SimpleQueue()
+            self._queue, self._newest = queue.SimpleQueue(), {}
             for text in self._outbox.unconfirmed:
                 self._queue.put(text)
             self._sender = threading.Thread(
@@ -272,8 +299,10 @@ def _shut(connection: ClientConnection) -> None:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether trying again soon cannot help."""
-    return isinstance(error, ssl.SSLCertVerificationError | InvalidHandshake | ValueError)
+    """Whether trying again soon cannot help; a proxy's 502 means that its server is not up yet."""
+    if isinstance(error, InvalidStatus):
+        return error.response.status_code in STATUSES
+    return isinstance(error, ssl.SSLCertVerificationError | ValueError)
 
 
 def _why(server: Server, error: Exception) -> str:

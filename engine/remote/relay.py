@@ -89,7 +89,8 @@ HEARTBEAT = 0.5  # seconds; also between checks of the lines
 TAKE_OVER = 2.0  # seconds from the loss of a line until the standby takes over
 FIRST = 1.0  # seconds for the first connection until its lack is told
 AGAIN = 5.0  # seconds until a standby whose engine died loads again
-GOODBYE = 1.0  # seconds for the last message to be sent
+GOODBYE = 0.6  # seconds for the last message to be sent and read
+NO_STANDBY = 5.0  # seconds without a line until a standby counts as none
 
 News: TypeAlias = WorkerMessage
 
@@ -217,9 +218,11 @@ class Relay:
     def _end(self) -> None:
         """Say goodbye: a session that nobody will resume must not be kept."""
         self._stopped.set()
+        until = perf_counter() + GOODBYE
         for other in self._others:
             other.line.say(Stop())
-            other.line.end(GOODBYE)
+        for other in self._others:
+            other.line.end(max(0.0, until - perf_counter()))
         with self._making:
             self._made.close()
 
@@ -368,6 +371,15 @@ class Relay:
             files = self._sharer.files(order.models, named).values()
             return next((refused[f.sha256] for f in files if f and f.sha256 in refused), "")
 
+    def _no_standby(self) -> str:
+        """Why the standby could not take over, in a sentence, once that lasts; else empty."""
+        now = perf_counter()
+        for other in self._others:
+            line = other.line
+            if other is not self._active and line.trouble and now - line.lost_at > NO_STANDBY:
+                return f"There is no standby: {line.trouble}"
+        return ""
+
     def _shared(self) -> None:
         """The thread "files": a file has been read, or one could not be."""
         self._give()
@@ -391,6 +403,8 @@ class Relay:
         with self._lock:
             if line.connected:
                 if not line.resumed:
+                    if other is self._active and other.given.ready:
+                        self._tell(PipelineLoading())  # anew, in another session
                     other.given, other.leaving = Given(), ""
                 other.decoder = None
                 other.frames.restart()
@@ -536,11 +550,11 @@ class Relay:
         return False
 
     def _tell_line(self) -> None:
-        """Tell the bridge of a line that is lost, and back, of a server that is leaving, and of a
-        file that it does not take.
+        """Tell the bridge of a line that is lost, and back, of a server that is leaving, of a file
+        that it does not take, and of a standby that is none.
         """
         active = self._active
-        line, note = active.line, active.leaving or self._refusal(active)
+        line, note = active.line, active.leaving or self._refusal(active) or self._no_standby()
         if note != self._told_note:
             self._told_note = note
             self._tell(LineNote(text=brief(note)))

@@ -24,27 +24,33 @@ pytestmark = [
 ]
 
 
-def test_frames_and_values_go_there_and_back(tmp_path):
-    with served(tmp_path) as server, staged(tmp_path, f"ws://127.0.0.1:{server.port}") as stage:
-        stage.runs()
-        stage.shows(60)
-        stage.set(mark=200)
-        stage.shows(200)
-        told = stage.bridge.state()
-        assert told["device"] == f"CPU on 127.0.0.1:{server.port}"
-        assert (told["engine_size"], told["error"], told["black_frames"]) == ("64x48", "", 0)
-        assert told["latency"] > 0
-        (session,) = server.sessions
-        assert (session["pipeline"], session["connected"]) == ("echo", True)
-        stage.bridge.ask("pipeline", {"pipeline": "echo-text"})  # beside it, then instead of it
-        stage.runs("echo-text")
-        stage.set(mark=30)
-        stage.shows(30)
-        end = time.perf_counter() + WAIT
-        while len(server.sessions) > 1:  # the one before has ended, as its bridge said
-            assert time.perf_counter() < end
-            time.sleep(0.05)
-        assert stage.seen.read().black == 0
+def test_frames_and_values_go_there_and_back_and_nothing_stays(tmp_path):
+    with served(tmp_path) as server:
+
+        def until(sessions: int) -> None:
+            end = time.perf_counter() + WAIT
+            while len(server.sessions) > sessions:
+                assert time.perf_counter() < end, server.sessions
+                time.sleep(0.05)
+
+        with staged(tmp_path, f"ws://127.0.0.1:{server.port}") as stage:
+            stage.runs()
+            stage.shows(60)
+            stage.set(mark=200)
+            stage.shows(200)
+            told = stage.bridge.state()
+            assert told["device"] == f"CPU on 127.0.0.1:{server.port}"
+            assert (told["engine_size"], told["error"], told["black_frames"]) == ("64x48", "", 0)
+            assert told["latency"] > 0
+            (session,) = server.sessions
+            assert (session["pipeline"], session["connected"]) == ("echo", True)
+            stage.bridge.ask("pipeline", {"pipeline": "echo-text"})  # beside it, then instead
+            stage.runs("echo-text")
+            stage.set(mark=30)
+            stage.shows(30)
+            until(1)  # the one before has ended, as its bridge said
+            assert stage.seen.read().black == 0
+        until(0)  # as has the bridge
 
 
 @pytest.mark.parametrize(("cut", "seconds"), [("closed", 3), ("silent", 5)])
