@@ -99,8 +99,9 @@ class RayNode:
         try:
             self._process.wait(GOODBYE)
         except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            if sys.platform != "win32":  # it starts on Linux only
+                with suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
 
