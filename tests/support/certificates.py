@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-NAMES = "subjectAltName=DNS:localhost,IP:127.0.0.1,DNS:engine.invalid"
+NAMES = "subjectAltName=DNS:localhost,IP:127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Authority:
             "-addext", "keyUsage=critical,keyCertSign", "-keyout", self._key, "-out", self.path,
         )  # fmt: skip
 
-    def certificate(self, *, expired: bool = False) -> Certificate:
-        """One for NAMES that holds for a day, or ended yesterday."""
+    def certificate(self, *, expired: bool = False, also: str = "localhost") -> Certificate:
+        """One for localhost, 127.0.0.1 and a name that holds for a day, or ended yesterday."""
         name = f"{self.path.stem}-{'expired' if expired else 'server'}"
         made = Certificate(self.path.with_name(f"{name}.pem"), self.path.with_name(f"{name}.key"))
         request = _openssl(
-            "req", "-new", *NEW_KEY, "-subj", "/CN=localhost", "-addext", NAMES,
+            "req", "-new", *NEW_KEY, "-subj", "/CN=localhost", "-addext", f"{NAMES},DNS:{also}",
             "-keyout", made.key,
         )  # fmt: skip
         _openssl(

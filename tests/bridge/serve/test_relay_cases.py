@@ -212,7 +212,7 @@ def test_bridges_share_a_server_and_text_mode_does_not_run_ahead(tmp_path):
 def test_by_a_companys_proxy_and_the_fallback_while_the_line_is_lost(tmp_path, monkeypatch):
     """Both the line and the questions about the machine: nobody else knows engine.invalid."""
     authority, token = Authority(tmp_path), "0123456789abcdef-0123456789abcdef"
-    certificate = authority.certificate()
+    certificate = authority.certificate(also="engine.invalid")
     picture(tmp_path / "film.png", 250)
     with (
         tunnel() as proxy,
@@ -246,5 +246,5 @@ def test_by_a_companys_proxy_and_the_fallback_while_the_line_is_lost(tmp_path, m
             assert (told["state"], told["shown"]) == ("RECONNECTING", "fallback")
             proxy.cut = False
             stage.shows(60)
-            assert stage.bridge.state()["shown"] == "new"
+            stage.bridge.until(lambda told: told["shown"] == "new", WAIT)
             assert stage.seen.read().black == 0
