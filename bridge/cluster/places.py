@@ -13,7 +13,7 @@ LEASE = 15.0  # seconds for which a place is held for a session that is not ther
 WAITING = 10.0  # seconds after which one in the queue that has not asked again is forgotten
 SILENT = 5.0  # seconds without an answer until a place is lost
 CLAIMS = 3  # times that a bridge cannot reach its place until it gets another, whoever else can
-FORGET = 600.0  # seconds for which it is known where a session was
+FORGET = 600.0  # seconds for which it is known where a session was last
 
 
 class State(Enum):
@@ -80,7 +80,8 @@ class Queued:
 @dataclass(slots=True)
 class _Seat:
     place: str
-    asked: float
+    seen: float  # when its bridge asked, or its session was there
+    held: float  # until then its place is taken, though its session has not come
     claims: int = 0  # times in a row that its bridge could not reach it
 
 
@@ -118,7 +119,11 @@ class Places:
         """A place has said what runs there."""
         place = self.all[name]
         place.keys, place.kept, place.most = frozenset(keys), frozenset(kept), most
-        place.state, place.why, place.answered = State.READY, "", self._clock()
+        now = self._clock()
+        place.state, place.why, place.answered = State.READY, "", now
+        for key in keys:
+            if (seat := self._seats.get(key)) and seat.place == name:
+                seat.seen, seat.held = now, 0.0
 
     def is_silent(self, name: str, why: str) -> None:
         """A place has not answered."""
@@ -172,7 +177,9 @@ class Places:
         is_there = wish.key in self._taken(place)
         if not is_there and (place.node in self.draining or self._room(place) <= 0):
             return None
-        seat.asked = now
+        seat.seen = now
+        if wish.key not in place.keys:
+            seat.held = now + LEASE
         return place
 
     def open(self, wish: Wish) -> list[Place]:
@@ -202,7 +209,7 @@ class Places:
             spared = not waiting.again and not self._taken(place) and idle <= self._spares
             if self._room(place) > ahead and not spared:
                 del self._queue[wish.key]
-                self._seats[wish.key] = _Seat(place.name, now)
+                self._seats[wish.key] = _Seat(place.name, now, now + LEASE)
                 return place
         return Queued(len(before) + 1, len(order), self._why(verdicts, bool(fitting)))
 
@@ -241,7 +248,7 @@ class Places:
         now = self._clock()
         coming = {
             key for key, seat in self._seats.items()
-            if seat.place == place.name and now - seat.asked < LEASE
+            if seat.place == place.name and now < seat.held
         }  # fmt: skip
         return coming | place.keys
 
@@ -259,6 +266,5 @@ class Places:
         }  # fmt: skip
         self._seats = {
             key: seat for key, seat in self._seats.items()
-            if now - seat.asked < FORGET
-            or ((place := self.all.get(seat.place)) and key in place.keys)
+            if now - seat.seen < FORGET
         }  # fmt: skip

@@ -88,6 +88,10 @@ def test_a_place_is_taken_from_when_it_is_given():
     assert cluster.ask("z") == queued(1, 1)
     cluster.after(LEASE)  # nor will it
     assert cluster.ask("z") == "a"
+    cluster.after(1)
+    cluster.end("z")  # it has come, and gone
+    cluster.after(1)
+    assert cluster.ask("w") == "a"
 
 
 def test_what_fits_nowhere_says_why_and_keeps_nobody_waiting():
@@ -111,6 +115,7 @@ def test_a_session_without_a_bridge_makes_room():
 def test_spares_are_for_those_that_lose_their_place():
     cluster = Cluster("a", "b", spares=1)
     assert cluster.ask("x") == "a"
+    cluster.after(1000)
     assert cluster.ask("new") == queued(1, 1)
     cluster.places.is_lost("a", "it does not answer")
     assert cluster.ask("x", lost="ws://a") == "b", "before the one that waits already"
