@@ -161,8 +161,9 @@ class Head:
         """Ask a place what runs there. If it is said to be `lost`, not answering proves it."""
         try:
             told = answer(self._server(place), "/api/v1/sessions", patience=PATIENCE)
+            lost = lost or bool(told["draining"])  # it takes no new ones, and will be gone
             if told["draining"]:
-                raise ValueError(told["draining"].rstrip("."))
+                raise ValueError(told["draining"])
             keys = {session["key"]: session["connected"] for session in told["sessions"]}
             most = int(told["most"])
         except (OSError, ValueError, LookupError, TypeError) as error:

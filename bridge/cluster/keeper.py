@@ -93,7 +93,7 @@ class Keeper:
 
     def leave(self) -> None:
         """Warn the bridges that are there, then end."""
-        self._wanted = False
+        self._wanted, self._began = False, float("-inf")  # this end is no failure
         if process := self._process:
             process.terminate()
 
