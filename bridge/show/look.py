@@ -120,6 +120,7 @@ def _order(found: object) -> Sequence[int]:
     numbers = found.get("order") if is_object(found) else None
     if not is_list(numbers) or not all(isinstance(number, int) for number in numbers):
         raise ValueError("it is no list of numbers")
+    # cast: each of them is one
     return cast("Sequence[int]", numbers)
 
 

@@ -286,9 +286,9 @@ def _asked(row: PipelineRow, load: Load) -> dict[str, Any]:
 
 def _of(kind: type[Kind], told: Mapping[str, Any]) -> Kind:
     """An object of a dataclass from an answer, of which another release may know more."""
-    known = {
-        each.name for each in fields(cast(Any, kind))
-    }  # cast: there is no type for dataclasses
+    # cast: there is no type for dataclasses
+    every = fields(cast(Any, kind))
+    known = {each.name for each in every}
     return kind(**{name: value for name, value in told.items() if name in known})
 
 

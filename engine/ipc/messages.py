@@ -151,7 +151,7 @@ class FrameGrant:
     ring: str = ""
     has_input: bool = True
     has_room: bool = True
-    max_fps: Annotated[float, Within(0, UNBROKEN)] = 0.0
+    max_fps: Annotated[float, Within(0, 10_000)] = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

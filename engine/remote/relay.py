@@ -151,6 +151,7 @@ class Order:
         )  # fmt: skip
         # cast: the bridge names no other kinds
         load = cast(type[Load], _named(order.load))
+        # cast: likewise
         parameters = cast(type[Parameters], _named(order.parameters))
         return cls(run, (load, parameters), 2 * order.block + 2)
 

@@ -280,7 +280,6 @@ def test_three_fast_deaths_open_the_breaker_and_reload_closes_it(tmp_path, monke
 def test_what_fades_is_kept_as_it_will_be(tmp_path):
     with running_session(tmp_path, **FAST) as rig:
         session = rig.session
-        rig.running()
         session.store.update({"vace_scale": 2.0})
         session.show.save()
         session.store.update({"vace_scale": 0.0})

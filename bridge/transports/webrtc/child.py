@@ -69,9 +69,10 @@ class Child(Closing):
             raise TransportError(f"{scheme}: cannot start its process: {error}") from error
         kill_with_parent(self._process)
         # cast: these pipes are binary
-        self._channel: Channel[ToProcess, FromProcess] = Channel(
-            cast(BinaryIO, self._process.stdout), cast(BinaryIO, self._process.stdin), FROM_PROCESS
-        )
+        outgoing, incoming = cast(BinaryIO, self._process.stdin), self._process.stdout
+        # cast: likewise
+        pipes = cast(BinaryIO, incoming), outgoing
+        self._channel: Channel[ToProcess, FromProcess] = Channel(*pipes, FROM_PROCESS)
         self._reading = threading.Thread(target=self._read, name="from webrtc", daemon=True)
         self._logging = threading.Thread(target=self._log, name="log of webrtc", daemon=True)
         self._reading.start()
