@@ -744,8 +744,9 @@ class Session:
         what the others say.
         """
         host = self._host
+        engine = host.refused or self._rollback.told or host.trouble or host.unfed
         parts = (
-            host.refused or self._rollback.told or host.trouble or host.unfed,
+            engine,
             " ".join(filter(None, (self._receiving.problem, self._sending.problem)))
             or self._receiving.silence,
             self._recorder.problem,
@@ -759,7 +760,7 @@ class Session:
             self.show.tempo.trouble,
             self.midi.trouble or (self._midi_ports.trouble if self._midi_ports else ""),
             self._alarm_problem,
-            host.lowered,
+            "" if engine else host.lowered,
             self._late(),
             _problems(link),
         )
