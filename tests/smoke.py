@@ -26,7 +26,7 @@ from tests.attack.reader import Reader
 COMMAND = [sys.executable, "-m", "bridge.cli"]
 OPTIONAL = {  # of an extra, or of Windows
     "torch", "diffusers", "transformers", "safetensors", "huggingface_hub", "httpx2", "tokenizers",
-    "ftfy", "openvino", "SpoutGL", "OpenGL", "winreg", "msvcrt",
+    "ftfy", "openvino", "aiortc", "ray", "SpoutGL", "OpenGL", "winreg", "msvcrt",
 }  # fmt: skip
 SOON = 60.0  # seconds for what takes one or two
 NAME = f"smoke{os.getpid()}"

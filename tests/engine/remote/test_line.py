@@ -1,7 +1,7 @@
 """A relay's line: what waits to be sent, and what is said last."""
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import serve
@@ -32,8 +32,9 @@ class Far:
                            resumed=False)  # fmt: skip
         connection.send(written(0, told))
         if self.talks:  # more than the other end has read when it leaves
-            for _ in range(200):
-                connection.send(bytes(64))
+            with suppress(ConnectionClosed):
+                for _ in range(200):
+                    connection.send(bytes(64))
         assert self.reads.wait(WAIT)
         try:
             while True:
